@@ -1,0 +1,1 @@
+"""A small shop: the service that the demo tests, ships, deploys and rolls back."""
