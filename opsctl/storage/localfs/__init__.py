@@ -1,0 +1,13 @@
+"""Files below a directory, handled so that neither a name nor a link leads out of it.
+
+What `file://` stands on, and whatever else writes local files: `beneath` opens by descriptors, `tree` walks in
+key order, `draft` writes all or nothing, `faults` says what an OSError means to a person.
+"""
+
+from opsctl.storage.localfs.draft import TEMP_PREFIX, Draft, open_draft
+from opsctl.storage.localfs.faults import local_fault
+from opsctl.storage.localfs.locks import locked
+from opsctl.storage.localfs.reader import open_range
+from opsctl.storage.localfs.tree import Skip, walk
+
+__all__ = ["TEMP_PREFIX", "Draft", "Skip", "local_fault", "locked", "open_draft", "open_range", "walk"]

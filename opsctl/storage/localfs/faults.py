@@ -1,0 +1,38 @@
+"""What an OSError of the local disk means to a person."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from opsctl.errors import LocalIOError, NotFoundError, OpsctlError, UsageError
+
+__all__ = ["local_fault"]
+
+_HINTS = {
+    errno.EACCES: "check the owner and the mode of the file and of the directories above it",
+    errno.EDQUOT: "the disk quota is used up: free some space or raise the quota",
+    errno.EFBIG: "the file is larger than the file system or `ulimit -f` allows",
+    errno.EMFILE: "too many open files: raise `ulimit -n`",
+    errno.ENOSPC: "the disk is full: free some space or choose another directory",
+    errno.EPERM: "the file or its directory may be immutable, or owned by somebody else",
+    errno.EROFS: "the file system is mounted read-only: choose another directory",
+}
+_UNFIT = {
+    errno.EISDIR: "a directory has this name",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
+    errno.ENOTDIR: "a part of the path is a file, not a directory",
+}
+
+
+def local_fault(error: OSError, *, what: str) -> OpsctlError:
+    """Return the typed error for `error`, met while working on `what` (a URL or a path).
+
+    NotFoundError where nothing is there, UsageError where the name cannot be kept, LocalIOError for the rest.
+    """
+    if error.errno == errno.ENOENT:
+        return NotFoundError(f"{what} is not there")
+    if error.errno in _UNFIT:
+        return UsageError(f"{what}: {_UNFIT[error.errno]}", hint="choose another name")
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return LocalIOError(f"{what}: {reason}", hint=_HINTS.get(error.errno or 0, ""))
