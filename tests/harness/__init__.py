@@ -1,0 +1,1 @@
+"""What tests stand on besides servers: a clean environment and the installed program."""

@@ -1,0 +1,21 @@
+"""gcp-storage-emulator: the JSON API of Google Cloud Storage, in memory."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from servers.launch import Command, Server
+
+__all__ = ["SERVER"]
+
+
+def _missing() -> str | None:
+    return None if importlib.util.find_spec("gcp_storage_emulator") else "not installed: pip install 'opsctl[test]'"
+
+
+def _command(_data: Path, port: int) -> Command:
+    program = Path(sys.executable).with_name("gcp-storage-emulator")
+    return Command([str(program), "start", "--host", "127.0.0.1", "--port", str(port), "--in-memory", "--quiet"])
+
+
+SERVER = Server("gcs", _missing, _command, ready="/storage/v1/b?project=test")
