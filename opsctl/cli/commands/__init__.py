@@ -1,1 +1,1 @@
-"""Placeholder docstring: replaced by the owner of this package."""
+"""One module per word of the command line; each is imported only when its command runs."""

@@ -1,0 +1,51 @@
+"""The tree of commands: one static table, from which the lazy groups are made.
+
+A command is one line here and one `click.Command` in `opsctl.cli.commands`, made with
+`@click.command(cls=Command)` (see `opsctl.cli.groups`); `@click.pass_obj` hands it the `Runtime`. A listed
+command must work: the line is added with the command. The summary is the first sentence of the command's help
+(a test compares them). A branch with a `default` runs that command for a first word that is no command:
+`opsctl deploy web` beside `opsctl deploy status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from opsctl import __version__
+from opsctl.cli.groups import Branch, Entry, LazyGroup
+
+__all__ = ["COMMANDS", "make_app"]
+
+_AT = "opsctl.cli.commands"
+
+COMMANDS: Mapping[str, Entry | Branch] = {
+    "completion": Entry(f"{_AT}.completion:completion", "Print the completion script of a shell."),
+}
+
+_HELP = """Build, test, ship, roll out and watch services from one command line.
+
+Results go to standard output, everything else to standard error.
+"""
+
+_EPILOG = (
+    "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not found, 5 denied, 6 transient, 70 bug, 130 interrupted."
+)
+
+
+def make_app() -> LazyGroup:
+    """Make the root command."""
+    version = click.Option(
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+    )
+    settings = {"max_content_width": 100}
+    return LazyGroup("opsctl", COMMANDS, help=_HELP, epilog=_EPILOG, params=[version], context_settings=settings)
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    del param
+    if value and not ctx.resilient_parsing:
+        ctx.obj.print(f"opsctl {__version__}")
+        ctx.exit()

@@ -1,0 +1,109 @@
+"""Tables that fit the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from opsctl.cli.output.ansi import clean, paint, width
+
+__all__ = ["Column", "Table"]
+
+_GAP = "  "
+_NARROWEST = 8
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Args:
+        name: header, also of the CSV.
+        text: makes the text for people from a value (`units.size`); the CSV keeps the value.
+        align: side on which the values line up.
+        shrink: gives way when the table is too wide for the terminal.
+        color: style of a value, "" for none.
+    """
+
+    name: str
+    text: Callable[[Any], str] = _plain
+    align: Literal["left", "right"] = "left"
+    shrink: bool = False
+    color: Callable[[Any], str] = field(default=lambda _: "")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of raw values under columns.
+
+    Args:
+        columns: left to right.
+        rows: one value per column.
+        empty: what is said instead of a table without rows.
+    """
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Any]]
+    empty: str = ""
+
+    def render(self, *, columns: int | None) -> str:
+        """Return the table as text.
+
+        Args:
+            columns: width to fit; a cell that has to give way is cut in the middle with `…`. None never cuts.
+        """
+        if not self.rows and self.empty:
+            return self.empty
+        cells = [
+            [_one_line(column.text(value)) for column, value in zip(self.columns, row, strict=True)]
+            for row in self.rows
+        ]
+        header = [column.name.upper() for column in self.columns]
+        widths = self._widths([header, *cells], columns)
+        styles = [[column.color(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
+        lines = [self._line(header, widths, ["dim"] * len(header))]
+        lines += [self._line(row, widths, style) for row, style in zip(cells, styles, strict=True)]
+        return "\n".join(lines)
+
+    def _widths(self, rows: list[list[str]], columns: int | None) -> list[int]:
+        widths = [max(width(row[index]) for row in rows) for index in range(len(self.columns))]
+        over = sum(widths) + len(_GAP) * (len(widths) - 1) - (columns or 0)
+        if columns is None or over <= 0:
+            return widths
+        # The widest shrinkable column gives way first, then the next, so that short ones stay whole.
+        for _ in range(over):
+            wide = [index for index, column in enumerate(self.columns) if column.shrink and widths[index] > _NARROWEST]
+            if not wide:
+                break
+            widths[max(wide, key=lambda index: widths[index])] -= 1
+        return widths
+
+    def _line(self, cells: list[str], widths: list[int], styles: list[str]) -> str:
+        parts = []
+        for column, cell, room, style in zip(self.columns, cells, widths, styles, strict=True):
+            text = _cut(cell, room)
+            pad = " " * (room - width(text))
+            shown = paint(text, style) if style and text else text
+            parts.append(pad + shown if column.align == "right" else shown + pad)
+        return _GAP.join(parts).rstrip()
+
+
+def _one_line(text: str) -> str:
+    return clean(text).replace("\t", " ")
+
+
+def _cut(text: str, room: int) -> str:
+    if width(text) <= room:
+        return text
+    tail = (room - 1) // 2
+    head, end = text, text
+    while width(head) > room - 1 - tail:
+        head = head[:-1]
+    while width(end) > tail:
+        end = end[1:]
+    return f"{head}…{end}"

@@ -1,0 +1,197 @@
+"""What a command gets: the streams, the settings, the project, and the two ways to speak.
+
+Events go to `sink` and are drawn on standard error; the result goes to `show` and is printed on standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from opsctl.cli.options import Settings
+
+if TYPE_CHECKING:
+    from opsctl.cli.output.renderer import Renderer
+    from opsctl.cli.output.table import Table
+    from opsctl.events import Sink
+
+__all__ = ["OutputClosedError", "Runtime"]
+
+T = TypeVar("T")
+
+
+class OutputClosedError(Exception):
+    """Standard output cannot be written any more; `__cause__` is the OSError."""
+
+
+class Runtime:
+    """The process surroundings of one command line, as one object that a test can replace.
+
+    Args:
+        stdin: standard input.
+        stdout: for results.
+        stderr: for everything else.
+        env: environment variables.
+        cwd: working directory.
+    """
+
+    def __init__(self, *, stdin: TextIO, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], cwd: Path) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.env = env
+        self.cwd = cwd
+        self.settings = Settings()
+        self.suggestion = ""
+        """What the user may have meant, for the hint of an error about a name that is not there."""
+
+    @classmethod
+    def of_process(cls) -> Runtime:
+        """Return the surroundings of this process."""
+        return cls(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, env=os.environ, cwd=Path.cwd())
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person can be asked: both ends are a terminal and no CI system runs us."""
+        from opsctl.cli.output.choice import in_ci
+
+        return self.stdin.isatty() and self.stderr.isatty() and not in_ci(self.env)
+
+    @property
+    def colors(self) -> bool:
+        """Whether results on standard output may be coloured."""
+        from opsctl.cli.output.choice import wants_color
+
+        return wants_color(self.settings.color, self.stdout, self.env)
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """What draws on standard error; made when first used, from the settings of that moment."""
+        from opsctl.cli.output.choice import choose_renderer
+
+        return choose_renderer(self.settings, stream=self.stderr, write=self._log, env=self.env)
+
+    @property
+    def sink(self) -> Sink:
+        """Give this to services: it draws their events."""
+        return self.renderer.event
+
+    def show(
+        self,
+        result: T,
+        *,
+        text: Callable[[T], str | Table],
+        rows: Callable[[T], Table] | None = None,
+    ) -> None:
+        """Print the result of a command, in the format that the user asked for.
+
+        Args:
+            result: anything that msgspec can encode; `-o json` prints it as one document.
+            text: makes the text for people; a `Table` is fitted to the terminal.
+            rows: makes the table for `-o csv`; not needed where `text` makes one.
+        """
+        from opsctl.cli.output.results import encode_csv, encode_json, encode_text
+
+        match self.settings.output:
+            case "json":
+                self.print(encode_json(result))
+            case "csv":
+                table = (rows or text)(result)
+                self.write(encode_csv(table))
+            case _:
+                self.print(encode_text(text(result), colors=self.colors, columns=self.columns))
+
+    def show_items(
+        self,
+        items: Iterable[T],
+        *,
+        line: Callable[[T], str],
+        columns: Sequence[str],
+        row: Callable[[T], Sequence[Any]],
+    ) -> None:
+        """Print items one by one as they come: lines, one JSON object a line, or CSV rows.
+
+        Args:
+            items: anything that msgspec can encode.
+            line: text of one item for people; foreign text in it is made safe here.
+            columns: header of the CSV.
+            row: CSV fields of one item.
+        """
+        from opsctl.cli.output.results import encode_csv_row, encode_json_line, encode_text
+
+        colors = self.colors
+        if self.settings.output == "csv":
+            self.write(encode_csv_row(columns))
+        for item in items:
+            match self.settings.output:
+                case "json":
+                    self.print(encode_json_line(item))
+                case "csv":
+                    self.write(encode_csv_row(row(item)))
+                case _:
+                    self.print(encode_text(line(item), colors=colors, columns=None))
+
+    @property
+    def columns(self) -> int | None:
+        """Width that results should fit: COLUMNS, else the terminal's; None when nothing has to fit."""
+        given = self.env.get("COLUMNS", "")
+        if given.isdecimal() and int(given) > 0:
+            return int(given)
+        if not self.stdout.isatty():
+            return None
+        return os.get_terminal_size(self.stdout.fileno()).columns or None
+
+    def print(self, text: str) -> None:
+        """Write a line of the result."""
+        self.write(f"{text}\n")
+
+    def write(self, text: str) -> None:
+        """Write text of the result as it is.
+
+        Raises:
+            OutputClosedError: standard output is a closed pipe or a full disk.
+        """
+        try:
+            self.stdout.write(text)
+        except OSError as error:
+            raise OutputClosedError from error
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes of the result as they are.
+
+        Raises:
+            OutputClosedError: standard output is a closed pipe or a full disk.
+        """
+        try:
+            self.stdout.flush()
+            self.stdout.buffer.write(data)
+        except OSError as error:
+            raise OutputClosedError from error
+
+    def finish(self) -> None:
+        """Close the live view and flush the result.
+
+        Raises:
+            OutputClosedError: standard output is a closed pipe or a full disk.
+        """
+        if "renderer" in self.__dict__:
+            self.renderer.close()
+        try:
+            self.stdout.flush()
+        except OSError as error:
+            raise OutputClosedError from error
+
+    def _log(self, text: str) -> None:
+        # A closed or full log must not stop a deploy half-way.
+        try:
+            self.stderr.write(text)
+            self.stderr.flush()
+        except (OSError, ValueError):
+            self._log_is_gone()
+
+    def _log_is_gone(self) -> None:
+        self.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
