@@ -157,11 +157,13 @@ class Part(msgspec.Struct, frozen=True):
         number: from 1.
         etag: what the store returned for it.
         size: bytes.
+        checksum: the store's own word on the bytes, which `finish_upload` gives back to it; "" for none.
     """
 
     number: int
     etag: str
     size: int
+    checksum: str = ""
 
 
 @runtime_checkable
@@ -172,7 +174,13 @@ class CanMultipart(Protocol):
         """Begin an upload and return its id. Nothing is visible at `key` before `finish_upload`."""
 
     def upload_part(self, key: str, upload: str, *, number: int, body: BinaryIO, size: int) -> Part:
-        """Upload part `number` (from 1); sending one again replaces it."""
+        """Upload part `number` (from 1), the next `size` bytes of `body`; sending one again replaces it.
+
+        `body` is not looked at past `size`: it may hold the parts that follow.
+
+        Raises:
+            LocalIOError: `body` ended before `size`, or reading it failed; the part was not sent.
+        """
 
     def finish_upload(self, key: str, upload: str, parts: Sequence[Part]) -> ObjectInfo:
         """Join the parts, in order, into the object."""
