@@ -47,7 +47,8 @@ DEPLOY_VERBS = frozenset({"plan", "status", "history", "rollback", "logs", "exec
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every model of a file.
 
-    A model may define `check`, which yields what the types alone cannot say.
+    A model may define `check`, which yields what the types alone cannot say. Subclasses repeat `frozen` and `kw_only`
+    only because type checkers do not see that msgspec inherits them.
     """
 
     later: ClassVar[frozenset[str]] = frozenset()
@@ -58,7 +59,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         yield from ()
 
 
-class Build(Model):
+class Build(Model, frozen=True, kw_only=True):
     """How the image of a service is built.
 
     Args:
@@ -78,7 +79,7 @@ class Build(Model):
     labels: dict[str, Text] = {}
 
 
-class FileCheck(Model):
+class FileCheck(Model, frozen=True, kw_only=True):
     """A file that must be in the image.
 
     Args:
@@ -94,7 +95,7 @@ class FileCheck(Model):
     contains: str = ""
 
 
-class HttpCheck(Model):
+class HttpCheck(Model, frozen=True, kw_only=True):
     """A path that the started container must answer.
 
     Args:
@@ -112,7 +113,7 @@ class HttpCheck(Model):
     port: Port | None = None
 
 
-class MetadataCheck(Model):
+class MetadataCheck(Model, frozen=True, kw_only=True):
     """What the image configuration must say; only the keys given are compared."""
 
     user: str | None = None
@@ -124,7 +125,7 @@ class MetadataCheck(Model):
     labels: dict[str, str] = {}
 
 
-class TestCheck(Model):
+class TestCheck(Model, frozen=True, kw_only=True):
     """One check of a built image: exactly one of `run`, `file`, `http`, `metadata`.
 
     Args:
@@ -150,7 +151,7 @@ class TestCheck(Model):
             yield Fault((), f"a check has exactly one of run, file, http, metadata; found {named}")
 
 
-class Image(Model):
+class Image(Model, frozen=True, kw_only=True):
     """How the image of a service is called.
 
     Args:
@@ -162,7 +163,7 @@ class Image(Model):
     tags: list[Text] = []
 
 
-class Artifact(Model):
+class Artifact(Model, frozen=True, kw_only=True):
     """The files of a release for targets without an engine.
 
     Args:
@@ -176,7 +177,7 @@ class Artifact(Model):
     exclude: list[str] = []
 
 
-class Resources(Model):
+class Resources(Model, frozen=True, kw_only=True):
     """Limits of one container.
 
     Args:
@@ -188,7 +189,7 @@ class Resources(Model):
     memory: Size | None = None
 
 
-class Health(Model):
+class Health(Model, frozen=True, kw_only=True):
     """When a new release counts as healthy.
 
     Args:
@@ -208,7 +209,7 @@ class Health(Model):
     timeout: Duration = Duration(5)
 
 
-class Service(Model):
+class Service(Model, frozen=True, kw_only=True):
     """One thing that is deployed.
 
     Args:
@@ -249,7 +250,7 @@ class Service(Model):
             yield Fault(("health", "http"), "health.http needs the service's port", "add port: 8000")
 
 
-class ServiceOverride(Model):
+class ServiceOverride(Model, frozen=True, kw_only=True):
     """What differs for a service in one environment; keys that are absent keep the service's value.
 
     Maps (`env`, `secrets`) are merged, everything else is replaced.
@@ -266,7 +267,7 @@ class ServiceOverride(Model):
     retain: Annotated[int, Meta(ge=2, le=1000)] | None = None
 
 
-class Environment(Model):
+class Environment(Model, frozen=True, kw_only=True):
     """One place where services run.
 
     Args:
@@ -280,7 +281,7 @@ class Environment(Model):
     services: dict[Name, ServiceOverride] = {}
 
 
-class Project(Model):
+class Project(Model, frozen=True, kw_only=True):
     """`opsctl.yaml`.
 
     Args:
