@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["NoEngine", "find"]
+__all__ = ["NoEngineError", "find"]
 
 
-class NoEngine(Exception):
+class NoEngineError(Exception):
     """No Docker engine answers; the message says what was tried."""
 
 
@@ -18,7 +18,7 @@ def find(env: Mapping[str, str]) -> str:
         env: The environment of the user; DOCKER_HOST in it decides alone.
 
     Raises:
-        NoEngine: There is none.
+        NoEngineError: There is none.
     """
     reasons = []
     for url in _candidates(env):
@@ -26,7 +26,7 @@ def find(env: Mapping[str, str]) -> str:
         if reason is None:
             return url
         reasons.append(f"{url}: {reason}")
-    raise NoEngine("no engine answers: " + "; ".join(reasons))
+    raise NoEngineError("no engine answers: " + "; ".join(reasons))
 
 
 def _candidates(env: Mapping[str, str]) -> list[str]:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from servers import azurite, engine, gcs, localstack, moto, rclone, registry
-from servers.launch import Server, ServerFailed, await_ready, start, stop
+from servers.launch import Server, ServerFailedError, await_ready, start, stop
 
-__all__ = ["NAMES", "Fleet", "Unavailable", "parse_required"]
+__all__ = ["NAMES", "Fleet", "UnavailableError", "parse_required"]
 
 SERVERS = {
     server.name: server
@@ -34,7 +34,7 @@ SERVERS = {
 NAMES = frozenset({"docker", *SERVERS})
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A server cannot be had on this machine; the message is the reason, with the cure where there is one."""
 
 
@@ -77,13 +77,13 @@ class Fleet:
         """The URL of a server, which is started if it does not run yet.
 
         Raises:
-            Unavailable: It cannot be had here, or it did not start.
+            UnavailableError: It cannot be had here, or it did not start.
         """
         with self._record(name) as record:
             if not record:
                 record.update(self._find(name))
         if "url" not in record:
-            raise Unavailable(record["reason"])
+            raise UnavailableError(record["reason"])
         return str(record["url"])
 
     def stop(self) -> None:
@@ -108,7 +108,7 @@ class Fleet:
             if name == "docker":
                 return {"url": engine.find(self.env)}
             return self._given(name) or self._start(SERVERS[name])
-        except (Unavailable, ServerFailed, engine.NoEngine) as error:
+        except (UnavailableError, ServerFailedError, engine.NoEngineError) as error:
             return {"reason": f"{name}: {error}"}
 
     def _given(self, name: str) -> dict[str, Any] | None:
@@ -121,6 +121,6 @@ class Fleet:
 
     def _start(self, server: Server) -> dict[str, Any]:
         if reason := server.missing():
-            raise Unavailable(reason)
+            raise UnavailableError(reason)
         started = start(server, self.directory / server.name, owner=self.owner)
         return {"url": started.url, "pid": started.pid}

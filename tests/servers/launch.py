@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-__all__ = ["Command", "Server", "ServerFailed", "Started", "await_ready", "serve", "start", "stop"]
+__all__ = ["Command", "Server", "ServerFailedError", "Started", "await_ready", "serve", "start", "stop"]
 
 GUARD = Path(__file__).with_name("guard.py")
 LOG_TAIL_LINES = 15
@@ -25,7 +25,7 @@ LOG_TAIL_LINES = 15
 PORTS = range(20_000, 32_000)
 
 
-class ServerFailed(Exception):
+class ServerFailedError(Exception):
     """A server is there and did not get ready; the message ends with the tail of its log."""
 
 
@@ -70,11 +70,11 @@ def serve(server: Server) -> Iterator[str]:
     """Run a server for the time of a `with` block; gives its URL.
 
     Raises:
-        ServerFailed: It cannot be had here, or did not get ready.
+        ServerFailedError: It cannot be had here, or did not get ready.
     """
     reason = server.missing()
     if reason:
-        raise ServerFailed(f"{server.name}: {reason}")
+        raise ServerFailedError(f"{server.name}: {reason}")
     with tempfile.TemporaryDirectory(prefix=f"opsctl-{server.name}-", ignore_cleanup_errors=True) as directory:
         started = start(server, Path(directory), owner=os.getpid())
         try:
@@ -87,7 +87,7 @@ def start(server: Server, directory: Path, *, owner: int) -> Started:
     """Start a server that ends at the latest when the process `owner` does, and wait until it answers.
 
     Raises:
-        ServerFailed: It ended at once or did not answer in time.
+        ServerFailedError: It ended at once or did not answer in time.
     """
     port = _free_port()
     data, log = directory / "data", directory / "log"
@@ -98,8 +98,8 @@ def start(server: Server, directory: Path, *, owner: int) -> Started:
         await_ready(server, url, pid=pid)
     except BaseException as error:
         stop(pid)
-        if isinstance(error, ServerFailed):
-            raise ServerFailed(f"{error}\n{_tail(log)}") from None
+        if isinstance(error, ServerFailedError):
+            raise ServerFailedError(f"{error}\n{_tail(log)}") from None
         raise
     return Started(pid, url)
 
@@ -130,15 +130,15 @@ def await_ready(server: Server, url: str, *, pid: int | None = None) -> None:
         pid: Its guard's process id, to notice at once when it ends; None when it was started by someone else.
 
     Raises:
-        ServerFailed: No such answer within the deadline, or the process ended.
+        ServerFailedError: No such answer within the deadline, or the process ended.
     """
     deadline = time.monotonic() + server.deadline
     while (answer := _ask(url, server.ready)) not in server.ready_codes:
         if pid is not None and _ended(pid):
-            raise ServerFailed(f"{server.name} ended at once")
+            raise ServerFailedError(f"{server.name} ended at once")
         if time.monotonic() > deadline:
             said = f"HTTP {answer}" if answer else "nothing"
-            raise ServerFailed(f"{server.name} was not ready in {server.deadline:g} s: {url} said {said}")
+            raise ServerFailedError(f"{server.name} was not ready in {server.deadline:g} s: {url} said {said}")
         time.sleep(0.05)
 
 

@@ -14,7 +14,7 @@ import pytest
 from servers import azurite as azure
 from servers import rclone
 from servers import registry as distribution
-from servers.fleet import Fleet, Unavailable, parse_required
+from servers.fleet import Fleet, UnavailableError, parse_required
 
 __all__ = ["AzureAccount", "RegistryLogin", "S3Login", "Servers"]
 
@@ -55,7 +55,7 @@ class Servers:
         """The URL of a running server; else the test is skipped or fails."""
         try:
             return self.fleet.url(name)
-        except Unavailable as error:
+        except UnavailableError as error:
             self._refuse(name, str(error))
 
     def _refuse(self, name: str, reason: str) -> NoReturn:

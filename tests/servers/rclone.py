@@ -18,9 +18,10 @@ def _missing() -> str | None:
 def _command(data: Path, port: int) -> Command:
     return Command(
         [str(TOOLS / "rclone/bin/rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(data)],
-        {"RCLONE_AUTH_KEY": f"{KEY},{SECRET}", "RCLONE_CONFIG": str(data.parent / "rclone.conf")},
+        # The variable is a list of pairs in CSV, so a pair is quoted.
+        {"RCLONE_AUTH_KEY": f'"{KEY},{SECRET}"', "RCLONE_CONFIG": str(data.parent / "rclone.conf")},
     )
 
 
-# 403: it wants a signature.
-SERVER = Server("rclone", _missing, _command, ready="/", ready_codes=frozenset({403}))
+# 400: it wants a signature.
+SERVER = Server("rclone", _missing, _command, ready="/", ready_codes=frozenset({400}))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from servers import fleet
-from servers.launch import Command, Server, ServerFailed, await_ready, serve, start, stop
+from servers.launch import Command, Server, ServerFailedError, await_ready, serve, start, stop
 
 SCRIPT = """
 import http.server, sys
@@ -33,19 +33,19 @@ def python_server(script: str = SCRIPT, **options: object) -> Server:
 def test_a_server_answers_inside_the_with_block_and_is_gone_after_it() -> None:
     with serve(python_server()) as url:
         await_ready(python_server(), url)
-    with pytest.raises(ServerFailed, match="said nothing"):
+    with pytest.raises(ServerFailedError, match="said nothing"):
         await_ready(python_server(deadline=0.1), url)
 
 
 def test_a_server_that_ends_at_once_shows_the_tail_of_its_log(tmp_path: Path) -> None:
     broken = python_server("raise SystemExit('no such config file')")
-    with pytest.raises(ServerFailed, match=r"sample ended at once\nno such config file"):
+    with pytest.raises(ServerFailedError, match=r"sample ended at once\nno such config file"):
         start(broken, tmp_path / "s", owner=os.getpid())
 
 
 def test_a_server_that_never_answers_fails_at_its_deadline_and_leaves_no_process(tmp_path: Path) -> None:
     script = "import os, time; print('pid', os.getpid(), flush=True); time.sleep(600)"
-    with pytest.raises(ServerFailed, match="not ready in 1 s") as failure:
+    with pytest.raises(ServerFailedError, match="not ready in 1 s") as failure:
         start(python_server(script, deadline=1), tmp_path / "s", owner=os.getpid())
     pid = int(str(failure.value).split("pid ")[1])
     with pytest.raises(ProcessLookupError):
@@ -54,13 +54,13 @@ def test_a_server_that_never_answers_fails_at_its_deadline_and_leaves_no_process
 
 def test_a_missing_server_is_refused_with_the_reason() -> None:
     missing = Server("sample", lambda: "not installed", lambda _data, _port: Command([]), ready="/")
-    with pytest.raises(ServerFailed, match="sample: not installed"), serve(missing):
+    with pytest.raises(ServerFailedError, match="sample: not installed"), serve(missing):
         pass
 
 
 def test_a_server_gets_nothing_of_the_environment_but_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "users-own")
-    with pytest.raises(ServerFailed) as failure:
+    with pytest.raises(ServerFailedError) as failure:
         start(python_server("import os; print(sorted(os.environ))"), tmp_path / "s", owner=os.getpid())
     assert "PATH" in str(failure.value)
     assert "AWS_SECRET" not in str(failure.value)
@@ -75,7 +75,7 @@ def test_the_guard_ends_the_server_and_its_children_when_the_owner_is_killed(tmp
     owner.wait()
     os.waitpid(started.pid, 0)
     os.close(end)
-    with pytest.raises(ServerFailed):
+    with pytest.raises(ServerFailedError):
         await_ready(python_server(deadline=0.1), started.url)
     assert not processes_of(tmp_path)
 
@@ -111,7 +111,7 @@ def test_a_failed_start_is_remembered_so_that_nobody_waits_for_it_again(monkeypa
     monkeypatch.setitem(fleet.SERVERS, "sample", python_server("raise SystemExit('broken')"))
     ours = fleet.Fleet.create(os.getpid(), {})
     for _ in range(2):
-        with pytest.raises(fleet.Unavailable, match="sample ended at once\nbroken"):
+        with pytest.raises(fleet.UnavailableError, match="sample ended at once\nbroken"):
             ours.url("sample")
     assert len(list(ours.directory.glob("sample"))) == 1
     ours.stop()
