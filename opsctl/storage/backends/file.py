@@ -156,7 +156,7 @@ class FileStore:
             try:
                 Path(self.root).rmdir()
             except OSError as error:
-                if Path(self.root).is_dir() and any(os.scandir(self.root)):
+                if Path(self.root).is_dir() and any(Path(self.root).iterdir()):
                     raise ConflictError(f"{self._url} is not empty", hint="delete what it holds first") from error
                 raise
 

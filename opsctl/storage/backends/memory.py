@@ -121,7 +121,8 @@ class MemoryStore:
     def put(self, key: str, body: BinaryIO, *, size: int, options: PutOptions | None = None) -> ObjectInfo:
         """Write one object with all its options."""
         full = self._full(key)
-        data = _read_all(body, size, name=self._root.name(key))
+        data = read_exact(body, size, name=self._root.name(key))
+        check_end(body, name=self._root.name(key))
         bucket = self._made()
         with bucket.lock:
             return self._relative(_store(bucket, full, data, options or PutOptions()))
@@ -174,7 +175,7 @@ class MemoryStore:
     def upload_part(self, key: str, upload: str, *, number: int, body: BinaryIO, size: int) -> Part:
         """Keep one part; the same number again replaces it."""
         begun = self._upload(key, upload)
-        begun.parts[number] = data = _read_all(body, size, name=self._root.name(key))
+        begun.parts[number] = data = read_exact(body, size, name=self._root.name(key))
         return Part(number=number, etag=hashlib.md5(data, usedforsecurity=False).hexdigest(), size=size)
 
     def finish_upload(self, key: str, upload: str, parts: Sequence[Part]) -> ObjectInfo:
@@ -254,12 +255,6 @@ def _next(bucket: _Bucket, key: str, find: Callable[[list[str], str], int]) -> O
     with bucket.lock:
         at = find(bucket.keys, key)
         return bucket.objects[bucket.keys[at]][1] if at < len(bucket.keys) else None
-
-
-def _read_all(body: BinaryIO, size: int, *, name: str) -> bytes:
-    data = read_exact(body, size, name=name)
-    check_end(body, name=name)
-    return data
 
 
 def _store(bucket: _Bucket, full: str, data: bytes, options: PutOptions) -> ObjectInfo:
