@@ -11,7 +11,7 @@ __all__ = ["clean"]
 
 PREFIXES = (
     *("AWS_", "AZURE_", "GOOGLE_", "GCLOUD_", "GCE_", "CLOUDSDK_", "BOTO_", "STORAGE_EMULATOR_"),
-    *("DOCKER_", "BUILDKIT_", "BUILDX_", "COMPOSE_", "OPSCTL_", "GITHUB_", "RUNNER_", "GIT_", "XDG_"),
+    *("DOCKER_", "BUILDKIT_", "BUILDX_", "COMPOSE_", "OPSCTL_", "GITHUB_", "RUNNER_", "GIT_", "XDG_", "PYTHON"),
 )
 NAMES = frozenset({"CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"})
 SETTINGS = {

@@ -6,8 +6,9 @@ that is "not available".
 """
 
 import os
+from collections.abc import Generator
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import pytest
 
@@ -44,6 +45,10 @@ class RegistryLogin(NamedTuple):
     password: str
 
 
+class ServerMissing(pytest.skip.Exception):
+    """Skips a test for want of a server. Told apart so that the summary has one line for each missing server."""
+
+
 class Servers:
     """The fleet of the run with the rule: skip what is missing, fail when it is required."""
 
@@ -56,12 +61,10 @@ class Servers:
         try:
             return self.fleet.url(name)
         except UnavailableError as error:
-            self._refuse(name, str(error))
-
-    def _refuse(self, name: str, reason: str) -> NoReturn:
+            reason = str(error)
         if name in self.required:
             pytest.fail(f"required by OPSCTL_REQUIRE, but {reason}", pytrace=False)
-        pytest.skip(reason.splitlines()[0])
+        raise ServerMissing(reason.splitlines()[0])
 
 
 SERVERS = pytest.StashKey[Servers]()
@@ -106,6 +109,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("server"):
         for name in mark.args:
             item.config.stash[SERVERS].url(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Give all skips for want of one server the same place, so that pytest folds them into one line with a count."""
+    report = yield
+    if call.excinfo and isinstance(call.excinfo.value, ServerMissing):
+        report.longrepr = (__file__, None, f"Skipped: {call.excinfo.value}")
+    return report
 
 
 @pytest.fixture(scope="session")
