@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 __all__ = ["GLOBAL_OPTIONS", "GlobalOption", "LogFormat", "OutputFormat", "Settings", "short_record"]
 
 OutputFormat = Literal["text", "json", "csv"]
 LogFormat = Literal["auto", "plain", "json", "github"]
 ColorChoice = Literal["auto", "always", "never"]
-
-_META = "opsctl.settings"
 
 
 class Settings:
@@ -46,9 +45,10 @@ class GlobalOption(click.Option):
 
     def _keep(self, ctx: click.Context, param: click.Parameter, value: Any) -> None:
         source = ctx.get_parameter_source(str(param.name))
-        if ctx.obj is None or source is not click.core.ParameterSource.COMMANDLINE:
-            return
-        self._store(ctx.obj.settings, value)
+        # The environment counts once, at the root: below, it would win over what the command line said before.
+        given = source is ParameterSource.COMMANDLINE or (source is ParameterSource.ENVIRONMENT and not ctx.parent)
+        if given and ctx.obj is not None:
+            self._store(ctx.obj.settings, value)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Show the option in the help of the program only; the others point there."""
@@ -93,6 +93,8 @@ GLOBAL_OPTIONS: tuple[GlobalOption, ...] = (
         "--log-format",
         store=_setter("log_format"),
         type=click.Choice(["auto", "plain", "json", "github"]),
+        envvar="OPSCTL_LOG_FORMAT",
+        show_envvar=True,
         help="How progress is drawn on standard error: a live view on a terminal, workflow commands under GitHub "
         "Actions, plain lines elsewhere, or what you choose.  [default: auto]",
     ),
@@ -107,6 +109,8 @@ GLOBAL_OPTIONS: tuple[GlobalOption, ...] = (
         store=_setter("config"),
         metavar="FILE",
         type=click.Path(),
+        envvar="OPSCTL_CONFIG",
+        show_envvar=True,
         help="The project's opsctl.yaml; by default it is looked for here and in the directories above.",
     ),
     GlobalOption(

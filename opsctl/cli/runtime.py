@@ -64,16 +64,17 @@ class Runtime:
     @property
     def colors(self) -> bool:
         """Whether results on standard output may be coloured."""
-        from opsctl.cli.output.choice import wants_color
+        from opsctl.cli.output.choice import is_terminal, wants_color
 
-        return wants_color(self.settings.color, self.stdout, self.env)
+        return wants_color(self.settings.color, self.env, terminal=is_terminal(self.stdout, self.env))
 
     @cached_property
     def renderer(self) -> Renderer:
         """What draws on standard error; made when first used, from the settings of that moment."""
         from opsctl.cli.output.choice import choose_renderer
+        from opsctl.cli.output.logstream import LogStream
 
-        return choose_renderer(self.settings, stream=self.stderr, write=self._log, env=self.env)
+        return choose_renderer(self.settings, stream=LogStream(self.stderr), env=self.env, cwd=self.cwd)
 
     @property
     def sink(self) -> Sink:
@@ -155,6 +156,7 @@ class Runtime:
         Raises:
             OutputClosedError: standard output is a closed pipe or a full disk.
         """
+        self._settle()
         try:
             self.stdout.write(text)
         except OSError as error:
@@ -166,6 +168,7 @@ class Runtime:
         Raises:
             OutputClosedError: standard output is a closed pipe or a full disk.
         """
+        self._settle()
         try:
             self.stdout.flush()
             self.stdout.buffer.write(data)
@@ -185,13 +188,6 @@ class Runtime:
         except OSError as error:
             raise OutputClosedError from error
 
-    def _log(self, text: str) -> None:
-        # A closed or full log must not stop a deploy half-way.
-        try:
-            self.stderr.write(text)
-            self.stderr.flush()
-        except (OSError, ValueError):
-            self._log_is_gone()
-
-    def _log_is_gone(self) -> None:
-        self.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
+    def _settle(self) -> None:
+        if "renderer" in self.__dict__:
+            self.renderer.pause()

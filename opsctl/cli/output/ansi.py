@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Literal
 
-__all__ = ["clean", "clean_block", "paint", "strip", "width"]
+__all__ = ["clean", "clean_block", "fit", "paint", "strip", "width"]
 
 RESET = "\x1b[0m"
 _COLORS = {
@@ -78,10 +79,28 @@ def strip(text: str) -> str:
     return _SGR.sub("", text)
 
 
+def fit(text: str, room: int, *, align: Literal["left", "right"] = "left") -> str:
+    """Return `text`, which holds no colours, in exactly `room` columns: padded, or cut in the middle with `…`."""
+    if width(text) > room:
+        text = _cut(text, room)
+    pad = " " * (room - width(text))
+    return pad + text if align == "right" else text + pad
+
+
 def width(text: str) -> int:
     """Return how many columns `text` takes on a terminal, colours not counted."""
     plain = strip(text)
     return len(plain) if plain.isascii() else sum(map(_cell, plain))
+
+
+def _cut(text: str, room: int) -> str:
+    tail = (room - 1) // 2
+    head, end = text, text
+    while width(head) > room - 1 - tail:
+        head = head[:-1]
+    while width(end) > tail:
+        end = end[1:]
+    return f"{head}…{end}"
 
 
 def _cell(char: str) -> int:

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TextIO
 
-from opsctl.cli.options import Settings
+from opsctl.cli.options import LogFormat, Settings
 from opsctl.cli.output.jsonlines import JsonLinesRenderer
+from opsctl.cli.output.logstream import LogStream
 from opsctl.cli.output.plain import PlainRenderer
-from opsctl.cli.output.renderer import Renderer, Write
+from opsctl.cli.output.renderer import Renderer
 
 __all__ = ["choose_renderer", "in_ci", "verbosity", "wants_color"]
 
 
-def choose_renderer(settings: Settings, *, stream: TextIO, write: Write, env: Mapping[str, str]) -> Renderer:
+def choose_renderer(settings: Settings, *, stream: LogStream, env: Mapping[str, str], cwd: Path) -> Renderer:
     """Return the renderer that the settings ask for, by default the one that suits the stream.
 
     Args:
         settings: the global options.
         stream: where the log goes.
-        write: writes to it.
         env: the environment of the process.
+        cwd: what relative paths in events are relative to.
     """
     level = verbosity(settings, env)
-    colors = wants_color(settings.color, stream, env)
-    if settings.log_format == "json":
-        return JsonLinesRenderer(write, verbosity=level)
-    return PlainRenderer(write, colors=colors, verbosity=level)
+    log_format = _suitable(env) if settings.log_format == "auto" else settings.log_format
+    if log_format == "json":
+        return JsonLinesRenderer(stream.write, verbosity=level)
+    if log_format == "github":
+        from opsctl.cli.output.github import GitHubRenderer
+
+        colors = wants_color(settings.color, env, terminal=True)  # the log of a job shows colours
+        return GitHubRenderer(stream.write, colors=colors, verbosity=level, env=env, cwd=cwd)
+    colors = wants_color(settings.color, env, terminal=is_terminal(stream, env))
+    if settings.log_format == "auto" and level >= 0 and is_terminal(stream, env) and not in_ci(env):
+        from opsctl.cli.output.live import LiveRenderer
+
+        return LiveRenderer(stream, colors=colors, verbosity=level)
+    return PlainRenderer(stream.write, colors=colors, verbosity=level)
 
 
 def verbosity(settings: Settings, env: Mapping[str, str]) -> int:
@@ -43,16 +55,23 @@ def in_ci(env: Mapping[str, str]) -> bool:
     return env.get("CI", "").lower() not in {"", "0", "false"}
 
 
-def wants_color(choice: str, stream: TextIO, env: Mapping[str, str]) -> bool:
-    """Decide on colours for one stream.
+def is_terminal(stream: TextIO | LogStream, env: Mapping[str, str]) -> bool:
+    """Say whether `stream` is a terminal that understands more than text."""
+    return stream.isatty() and env.get("TERM", "") not in {"", "dumb"}
+
+
+def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
+    """Decide on colours.
 
     `--color` wins, then NO_COLOR (https://no-color.org: any value that is not empty), then FORCE_COLOR
-    (https://force-color.org), then whether the stream is a terminal that can show them.
+    (https://force-color.org), then whether somebody sees them.
     """
     if choice != "auto":
         return choice == "always"
     if env.get("NO_COLOR"):
         return False
-    if env.get("FORCE_COLOR", "") not in {"", "0"}:
-        return True
-    return stream.isatty() and env.get("TERM", "") not in {"", "dumb"}
+    return terminal or env.get("FORCE_COLOR", "") not in {"", "0"}
+
+
+def _suitable(env: Mapping[str, str]) -> LogFormat:
+    return "github" if env.get("GITHUB_ACTIONS") == "true" else "plain"

@@ -52,8 +52,11 @@ class JsonLinesRenderer:
         fields |= {"traceback": failure.traceback} if failure.traceback else {}
         self._line("error", fields)
 
+    def pause(self) -> None:
+        """Every line is whole: there is nothing to put aside."""
+
     def close(self) -> None:
-        """Nothing is left open."""
+        """Every line is whole: there is nothing to finish."""
 
     def _line(self, name: str, fields: dict[str, Any]) -> None:
         # ASCII only: no byte of foreign text can act on a terminal or break a line.

@@ -11,7 +11,7 @@ from opsctl.events import Event
 
 __all__ = ["Failure", "Renderer", "Write"]
 
-Write = Callable[[str], None]
+Write = Callable[[str], object]
 """Writes text to the log stream as it is; never raises, because a closed log must not stop a deploy."""
 
 
@@ -44,6 +44,9 @@ class Renderer(Protocol):
 
     def fail(self, failure: Failure) -> None:
         """Draw the failure, after `close`."""
+
+    def pause(self) -> None:
+        """Put aside what is half drawn, so that standard output can be written; the next event goes on."""
 
     def close(self) -> None:
         """Finish drawing; called again, it does nothing."""

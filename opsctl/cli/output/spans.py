@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from opsctl.events import SpanStarted
 
 __all__ = ["Spans"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    label: str
-    parent: str
-
-
 class Spans:
-    """The running spans and their labels.
-
-    The label of a span is its title behind those of its parents ("deploy/health"). The outermost span is left
-    out where it only holds the others (a pipeline run, a deploy): its name would stand before every line.
-    """
+    """The running spans and their labels: the title of a span behind those of its parents ("deploy/health")."""
 
     def __init__(self) -> None:
-        self._known: dict[str, SpanStarted] = {}
+        self._running: dict[str, SpanStarted] = {}
 
     def start(self, event: SpanStarted) -> None:
         """Remember a span."""
-        self._known[event.span] = event
+        self._running[event.span] = event
+
+    def finish(self, span: str) -> None:
+        """Forget a span."""
+        self._running.pop(span, None)
 
     def path(self, span: str) -> list[SpanStarted]:
-        """Return the span and its parents, outermost first."""
+        """Return the span and those that hold it, outermost first; [] for a span that is not running."""
         found: list[SpanStarted] = []
-        while span in self._known and len(found) < len(self._known):
-            found.insert(0, self._known[span])
-            span = self._known[span].parent
+        while span in self._running and len(found) < len(self._running):
+            found.insert(0, self._running[span])
+            span = self._running[span].parent
         return found
+
+    def root(self, span: str) -> str:
+        """Return the outermost span around `span`, itself if it stands alone."""
+        path = self.path(span)
+        return path[0].span if path else span
 
     def label(self, span: str) -> str:
         """Return what stands before the lines of a span; "" for none."""

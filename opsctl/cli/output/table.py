@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from opsctl.cli.output.ansi import clean, paint, width
+from opsctl.cli.output.ansi import clean, fit, paint, width
 
 __all__ = ["Column", "Table"]
 
@@ -86,24 +86,10 @@ class Table:
     def _line(self, cells: list[str], widths: list[int], styles: list[str]) -> str:
         parts = []
         for column, cell, room, style in zip(self.columns, cells, widths, styles, strict=True):
-            text = _cut(cell, room)
-            pad = " " * (room - width(text))
-            shown = paint(text, style) if style and text else text
-            parts.append(pad + shown if column.align == "right" else shown + pad)
+            text = fit(cell, room, align=column.align)
+            parts.append(paint(text, style) if style else text)
         return _GAP.join(parts).rstrip()
 
 
 def _one_line(text: str) -> str:
     return clean(text).replace("\t", " ")
-
-
-def _cut(text: str, room: int) -> str:
-    if width(text) <= room:
-        return text
-    tail = (room - 1) // 2
-    head, end = text, text
-    while width(head) > room - 1 - tail:
-        head = head[:-1]
-    while width(end) > tail:
-        end = end[1:]
-    return f"{head}…{end}"
