@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,11 +24,11 @@ from opsctl.testing.storage import (
 class TestFileStore(StoreConformance, PutIfConformance, CopyConformance, BucketConformance):
     """file:// keeps its promises; what a file system cannot hold is declared."""
 
-    refused_keys = {
+    refused_keys: ClassVar = {
         "double-slash": "an empty name",
         "slash-end": "an empty name",
     }
-    deviations = {
+    deviations: ClassVar = {
         "test_an_object_keeps_its_metadata_and_content_type": "a file has neither",
         "test_a_copy_keeps_metadata_type_and_mtime": "a file has an mtime only",
         "test_a_copy_onto_itself_changes_nothing": "a file has no metadata",
@@ -54,7 +55,7 @@ class TestFileStore(StoreConformance, PutIfConformance, CopyConformance, BucketC
 class TestMemoryStore(StoreConformance, PutIfConformance, CopyConformance, MultipartConformance, BucketConformance):
     """mem:// keeps its promises."""
 
-    deviations = {"test_nothing_is_written_without_its_bucket": "a bucket is made by the first write"}
+    deviations: ClassVar = {"test_nothing_is_written_without_its_bucket": "a bucket is made by the first write"}
 
     @pytest.fixture
     def open_at(self, tmp_path: Path) -> Iterator[OpenAt]:

@@ -130,6 +130,6 @@ def _link_target(root: str, key: str) -> tuple[str, str]:
     real_root = os.path.realpath(root)
     target = os.path.realpath(f"{real_root}/{key}", strict=True)
     prefix = real_root.rstrip("/") + "/"
-    if not target.startswith(prefix):
+    if not f"{target}/".startswith(prefix):
         raise UsageError(f"{key!r} is a symbolic link that leads out of {root}", hint="copy the file itself")
-    return real_root, target.removeprefix(prefix)
+    return real_root, target[len(prefix) :] or "."
