@@ -275,6 +275,8 @@ class SecretRef:
 
     noun: ClassVar[str] = "a reference to a secret"
     numeric: ClassVar[bool] = False
+    private: ClassVar[bool] = True
+    """What stands where a reference belongs is never quoted in a message."""
 
     LATER: ClassVar[frozenset[str]] = frozenset({"aws-sm", "azure-kv", "gcp-sm", "vault"})
     """Schemes that a later version will know."""
