@@ -48,8 +48,9 @@ class Root:
         return name.removeprefix(self.prefix)
 
     def name(self, key: str) -> str:
-        """Return the URL of an object, for messages."""
-        return f"{self.url}/{key}"
+        """Return the URL of an object for messages, on one line: what cannot be printed is escaped."""
+        text = f"{self.url}/{key}"
+        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def in_order(found: Iterable[ObjectInfo], *, name: str) -> Iterator[ObjectInfo]:

@@ -10,8 +10,8 @@
             with contextlib.ExitStack() as stack:
                 yield lambda name: stack.enter_context(contextlib.closing(open_store(f"my://{tmp_path}/{name}")))
 
-`open_at` is the one fixture to give: a function that opens a store at a name below some place that is empty when a test
-begins (and whose bucket is there). Two calls with one name open the same objects twice, as two processes would. For the suites of optional powers:
+`open_at` is the one fixture to give: a function that opens a store at a name below a place that is there, and empty,
+when a test begins. Two calls with one name open the same objects twice, as two processes would. For optional powers:
 
 - the classes that the page inherits say which powers the store claims: `PutIfConformance`, `CopyConformance`,
   `MultipartConformance`, `PresignConformance`, `BucketConformance`. `StoreConformance` checks that the store claims

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -291,6 +292,8 @@ class StoreConformance(Conformance):
             store.delete(key)
             left = keys(store)
         except OpsctlError as error:
+            with suppress(OpsctlError):
+                store.delete(key)
             return repr(error)
         for name in left:
             store.delete(name)

@@ -321,7 +321,8 @@ class PresignConformance(Conformance):
 
     def test_a_presigned_url_writes_one_object(self, store: _PresignStore) -> None:
         url = store.presign("dir/new", method="PUT", seconds=60)
-        _open(urllib.request.Request(url, data=b"sent", method="PUT", headers=dict(self.presigned_put_headers)))  # noqa: S310 - our own URL
+        headers = {"Content-Type": "application/octet-stream", **self.presigned_put_headers}
+        _open(urllib.request.Request(url, data=b"sent", method="PUT", headers=headers))  # noqa: S310 - our own URL
         assert read(store, "dir/new") == b"sent"
 
     def test_what_cannot_be_presigned_is_refused(self, store: _PresignStore) -> None:
