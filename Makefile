@@ -1,10 +1,12 @@
 # `make demo` and `make test` need git, make and Python 3.11 or newer, and bring the rest themselves into .venv and .tools.
+# Options of pytest go into ARGS: `make test ARGS='-k storage'`.
 # A stamp in .venv says what is installed there, so that a second call does its work at once.
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 WORKERS := 2
+ARGS :=
 
 # Steps of the demo and peers of the benchmarks are found as they would be in an activated environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -13,6 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:  # two pips in one environment would disturb each other
 .PHONY: help demo test soak lint format bench-pipelines bench-start clean
 
 help: ## list the targets
@@ -22,10 +25,10 @@ demo: $(VENV)/.demo ## the main job on examples/shop: test, package, ship, deplo
 	$(BIN)/opsctl run pipelines/demo.yaml
 
 test: $(VENV)/.test $(VENV)/.tools ## the tests; those whose server this machine lacks are skipped with the reason
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 soak: $(VENV)/.test $(VENV)/.tools ## the long forms of the tests that `make test` runs short
-	$(BIN)/pytest -n $(WORKERS) -m soak --soak --timeout 3600
+	$(BIN)/pytest -n $(WORKERS) -m soak --soak --timeout 3600 $(ARGS)
 
 lint: $(VENV)/.dev ## style, types, layers, and the workflow of GitHub
 	$(BIN)/ruff check
