@@ -1,1 +1,1 @@
-"""Placeholder docstring: replaced by the owner of this package."""
+"""The built-in deploy targets, one module each; named in `opsctl.plugins.DEPLOY_TARGETS` and imported on use."""
