@@ -20,6 +20,7 @@ from opsctl.docker.model import (
     ExecResult,
     Labels,
     PathStat,
+    RestartPolicy,
     container_state,
     path_stat,
 )
@@ -72,6 +73,15 @@ class Containers:
         """Send a signal to the process; that it has ended or is gone is fine."""
         with contextlib.suppress(NotFoundError, ConflictError):
             self._wire.call(_called(container), lambda api: api.kill(container, signal))
+
+    def set_restart(self, container: str, policy: RestartPolicy) -> None:
+        """Change what the engine does when the process ends.
+
+        Raises:
+            NotFoundError: there is no such container.
+        """
+        wanted: Any = {"Name": policy}  # the stubs know two of the engine's four policies
+        self._wire.call(_called(container), lambda api: api.update_container(container, restart_policy=wanted))
 
     def rename(self, container: str, name: str) -> None:
         """Give a container another name.

@@ -20,6 +20,7 @@ __all__ = [
     "Labels",
     "PathStat",
     "PortBinding",
+    "RestartPolicy",
     "container_state",
     "image_info",
     "parse_time",
@@ -29,6 +30,7 @@ __all__ = [
 Labels = Mapping[str, str]
 
 ContainerStatus = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+RestartPolicy = Literal["no", "always", "unless-stopped", "on-failure"]
 HealthStatus = Literal["", "starting", "healthy", "unhealthy"]
 
 _GO_DIRECTORY = 1 << 31
@@ -36,6 +38,7 @@ _GO_SYMLINK = 1 << 27
 _GO_OTHER = 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19  # device, pipe, socket, character device, irregular
 _GO_SPECIAL = ((1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000))  # set-uid, set-gid, sticky
 
+_NANO = 1_000_000_000
 _FRACTION = re.compile(r"(?<=\d)\.\d+")
 
 
@@ -141,7 +144,7 @@ class ContainerSpec:
     ports: Sequence[PortBinding] = ()
     cpus: float = 0.0
     memory: int = 0
-    restart: Literal["no", "always", "unless-stopped", "on-failure"] = "no"
+    restart: RestartPolicy = "no"
     user: str = ""
     workdir: str = ""
     init: bool = False
@@ -168,9 +171,14 @@ class ContainerState:
         error: why the engine could not start it, "" for none.
         health: the image's own health check, "" without one.
         health_log: outputs of its last probes, oldest first.
-        addresses: network name -> IP address.
+        addresses: network name -> IP address; empty while it does not run.
         ports: "8000/tcp" -> (address, port) on the host.
         created: seconds since the epoch.
+        networks: network name -> its names there, whether it runs or not.
+        command: argv of its process, entry point included.
+        env: its environment, the image's included; holds secrets.
+        cpus: number of CPUs, 0 for no limit.
+        memory: bytes, 0 for no limit.
     """
 
     id: str
@@ -190,6 +198,11 @@ class ContainerState:
     addresses: Mapping[str, str]
     ports: Mapping[str, tuple[str, int]]
     created: float
+    networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cpus: float = 0.0
+    memory: int = 0
 
     @property
     def running(self) -> bool:
@@ -253,6 +266,7 @@ def container_state(raw: Mapping[str, Any]) -> ContainerState:
     state = raw["State"]
     config = raw.get("Config") or {}
     health = state.get("Health") or {}
+    host = raw.get("HostConfig") or {}
     started = _stamp(state.get("StartedAt"))
     return ContainerState(
         id=raw["Id"],
@@ -272,6 +286,11 @@ def container_state(raw: Mapping[str, Any]) -> ContainerState:
         addresses=_addresses(raw),
         ports=_ports(raw),
         created=parse_time(raw.get("Created") or ""),
+        networks=_networks(raw),
+        command=(raw.get("Path") or "", *(raw.get("Args") or ())),
+        env=dict(_pair(item) for item in config.get("Env") or ()),
+        cpus=(host.get("NanoCpus") or 0) / _NANO,
+        memory=host.get("Memory") or 0,
     )
 
 
@@ -326,6 +345,11 @@ def _pair(item: str) -> tuple[str, str]:
 def _addresses(raw: Mapping[str, Any]) -> dict[str, str]:
     networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
     return {name: end["IPAddress"] for name, end in networks.items() if end and end.get("IPAddress")}
+
+
+def _networks(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    return {name: tuple((end or {}).get("Aliases") or ()) for name, end in networks.items()}
 
 
 def _ports(raw: Mapping[str, Any]) -> dict[str, tuple[str, int]]:

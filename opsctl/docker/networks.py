@@ -18,8 +18,13 @@ class Networks:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def ensure(self, name: str, *, labels: Labels | None = None) -> str:
+    def ensure(self, name: str, *, labels: Labels | None = None, isolated: bool = False) -> str:
         """Return the id of the bridge network of that name, which is created if it is not there.
+
+        Args:
+            name: of the network.
+            labels: given to it when it is created.
+            isolated: its containers cannot reach each other, only be reached from the host.
 
         The engine allows several networks of one name, so the race of two creators is settled by asking it to
         refuse a duplicate.
@@ -28,10 +33,13 @@ class Networks:
         if existing:
             return existing
         subject = f"network {name}"
+        options = {"com.docker.network.bridge.enable_icc": "false"} if isolated else None
         with contextlib.suppress(ConflictError):
             self._wire.call(
                 subject,
-                lambda api: api.create_network(name, driver="bridge", check_duplicate=True, labels=dict(labels or {})),
+                lambda api: api.create_network(
+                    name, driver="bridge", options=options, check_duplicate=True, labels=dict(labels or {})
+                ),
             )
         created = self.find(name)
         if not created:
