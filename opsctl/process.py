@@ -19,7 +19,7 @@ from typing import IO
 
 from opsctl.errors import MissingToolError, StepFailedError, TransientError
 
-__all__ = ["Child", "Finished", "run", "signal_group", "spawn", "which"]
+__all__ = ["Child", "Finished", "run", "signal_group", "spawn", "terminate", "which"]
 
 Child = subprocess.Popen[bytes]
 
@@ -115,6 +115,19 @@ def signal_group(child: Child, number: signal.Signals) -> None:
     """Send a signal to everything in the child's process group; a group that is gone is fine."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
+
+
+def terminate(child: Child, *, grace: float = 10.0, number: signal.Signals = signal.SIGTERM) -> int:
+    """End everything in the child's process group: ask first, kill what is left after `grace` seconds.
+
+    Returns:
+        The child's exit code, as `Popen.returncode` has it.
+    """
+    signal_group(child, number)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(grace)
+    signal_group(child, signal.SIGKILL)  # also what the child has left behind
+    return child.wait()
 
 
 def _missing(tool: str, error: FileNotFoundError, cwd: Path | None) -> MissingToolError | StepFailedError:

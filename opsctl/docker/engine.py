@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -56,13 +56,15 @@ class Engine:
         api: negotiated SDK client.
         endpoint: what it was made from; streams get connections of their own.
         url: address for messages.
+        environment: variables that make the docker command use the same engine.
     """
 
-    def __init__(self, api: APIClient, endpoint: Endpoint, *, url: str) -> None:
+    def __init__(self, api: APIClient, endpoint: Endpoint, *, url: str, environment: Mapping[str, str]) -> None:
         self._api = api
         self._endpoint = endpoint
+        self._environment = environment
         self._lock = threading.Lock()
-        self._open: set[_Cut] = set()
+        self._open: set[Callable[[OpsctlError], None]] = set()
         self._cancelled = False
         self.url = url
         self.images = Images(self)
@@ -100,7 +102,23 @@ class Engine:
             self._cancelled = True
             cuts = list(self._open)
         for cut in cuts:
-            cut(self._interruption())
+            cut(InterruptedRunError(f"engine at {self.url}: cancelled"))
+
+    def refuse_cancelled(self) -> None:
+        """Raise InterruptedRunError once the engine was cancelled."""
+        if self._cancelled:
+            raise InterruptedRunError(f"engine at {self.url}: cancelled")
+
+    @contextlib.contextmanager
+    def cancels(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Call `stop` when the engine is cancelled while the block runs, which then ends with InterruptedRunError."""
+        with self._registered(lambda _: stop()):
+            yield
+        self.refuse_cancelled()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make the docker command use this engine."""
+        return dict(self._environment)
 
     def close(self) -> None:
         """Give back the connections."""
@@ -137,10 +155,9 @@ class Engine:
             raise cut.reason
 
     @contextlib.contextmanager
-    def _registered(self, cut: _Cut) -> Iterator[None]:
+    def _registered(self, cut: Callable[[OpsctlError], None]) -> Iterator[None]:
         with self._lock:
-            if self._cancelled:
-                raise self._interruption()
+            self.refuse_cancelled()
             self._open.add(cut)
         try:
             yield
@@ -174,9 +191,6 @@ class Engine:
             raise faults.unreachable(self.url, error) from error
         except DockerException as error:
             raise UsageError(f"{subject}: {error}") from error
-
-    def _interruption(self) -> InterruptedRunError:
-        return InterruptedRunError(f"engine at {self.url}: cancelled")
 
 
 class _Cut:
@@ -237,28 +251,33 @@ def connect(url: str = "") -> Engine:
         ConfigError: the Docker config file is broken.
     """
     endpoint = _endpoint(url)
+    # Without an address of its own the docker command finds the same context, with its certificates.
+    environment = {"DOCKER_HOST": endpoint["base_url"]} if "base_url" in endpoint else {}
+    endpoint = endpoint if environment else _context_endpoint()
     shown = _shown(endpoint)
     api = _negotiate(endpoint, shown)
     api.timeout = CALL_SECONDS  # type: ignore[assignment]  # the stubs say int; requests takes a float
-    return Engine(api, endpoint, url=shown)
+    return Engine(api, endpoint, url=shown, environment=environment)
 
 
 def _endpoint(url: str) -> Endpoint:
-    from docker.context import ContextAPI  # noqa: PLC0415 - the SDK costs 90 ms, only when it is used
-    from docker.errors import DockerException  # noqa: PLC0415
+    """Return what the URL and the environment say; without `base_url` when they name no engine."""
+    from docker.errors import DockerException  # noqa: PLC0415 - the SDK costs 90 ms, only when it is used
     from docker.utils import kwargs_from_env  # noqa: PLC0415
 
     try:
         found: Endpoint = {**kwargs_from_env()}
     except DockerException as error:
         raise UsageError(f"TLS settings of the engine: {error}", hint="check DOCKER_CERT_PATH") from error
-    if url:
-        found["base_url"] = url
-    if "base_url" in found:
-        return found
-    # The SDK falls back to the local engine when the context is missing; deploying there would be wrong.
+    return found | ({"base_url": url} if url else {})
+
+
+def _context_endpoint() -> Endpoint:
+    from docker.context import ContextAPI  # noqa: PLC0415
+
     context = ContextAPI.get_context(_context_name())
     if context is None:
+        # The SDK falls back to the local engine; deploying there would be wrong.
         raise NotFoundError(f"docker context {_context_name()!r} does not exist", hint="see `docker context ls`")
     return {"base_url": context.Host, "tls": context.TLSConfig} if context.Host else {}
 

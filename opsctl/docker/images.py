@@ -51,6 +51,11 @@ class Images:
                 images.append(self.inspect(str(item["Id"])))
         return sorted(images, key=lambda image: image.created, reverse=True)
 
+    def last_step(self, image: str) -> str:
+        """Return the instruction that made the image's last layer or setting ("CMD ["web"]")."""
+        steps = self._wire.call(f"image {image}", lambda api: api.history(image))
+        return str(steps[0].get("CreatedBy") or "") if steps else ""
+
     def tag(self, image: str, reference: str) -> None:
         """Give an image one more reference; the tag moves if another image had it.
 

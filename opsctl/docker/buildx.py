@@ -1,0 +1,126 @@
+"""BuildKit through `docker buildx build`, where the docker command has it.
+
+Values of build arguments go through the environment, never into the argv. The image is loaded into the engine
+without a tag; its id comes back in a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from opsctl import process
+from opsctl.docker import faults, ignore
+from opsctl.docker.engine import Engine
+from opsctl.docker.job import Build, BuildFailedError, Tail
+from opsctl.errors import OpsctlError, StepFailedError
+from opsctl.events import Output, Sink
+
+__all__ = ["argv", "available", "run"]
+
+GRACE_SECONDS = 10.0
+"""How long a cancelled build may take to tell BuildKit."""
+
+_PLACE = re.compile(r"(\S+):(\d+)")
+_ERROR = re.compile(r"ERROR: (?:failed to build: )?(?:failed to solve: )?(.*)")
+
+
+def available() -> bool:
+    """Whether the docker command has buildx."""
+    if process.which("docker") is None:
+        return False
+    return process.run(["docker", "buildx", "version"], ok=None).code == 0
+
+
+def argv(build: Build, file: Path, id_file: Path) -> list[str]:
+    """Return the command line; it holds names of arguments, not their values.
+
+    Args:
+        build: what to build.
+        file: the Dockerfile.
+        id_file: where the id of the image is written.
+    """
+    words = ["docker", "buildx", "build", "--builder", "default", "--load", "--progress", "plain"]
+    words += ["--iidfile", str(id_file), "--file", str(file)]
+    words += [f"--label={name}={value}" for name, value in build.labels.items()]
+    words += [f"--build-arg={name}" for name in build.args]
+    words += ["--target", build.target] if build.target else []
+    words += ["--pull"] if build.pull else []
+    words += [] if build.cached else ["--no-cache"]
+    return [*words, "--", str(build.context.root)]
+
+
+def run(build: Build, engine: Engine, sink: Sink) -> str:
+    """Build and return the id of the image, which has no tag yet.
+
+    Raises:
+        BuildFailedError: an instruction failed.
+        InterruptedRunError: the engine was cancelled.
+    """
+    with tempfile.TemporaryDirectory(prefix="opsctl-") as directory:
+        file, id_file = _labelled(build, Path(directory)), Path(directory) / "id"
+        words = argv(build, file, id_file)
+        child = process.spawn(words, env={**os.environ, **engine.environment(), **build.args})
+        tail = Tail()
+        with _ended(child), engine.cancels(lambda: process.signal_group(child, signal.SIGINT)):
+            for line in _lines(child):
+                tail.add(line)
+                sink(Output(build.span, line))
+            code = child.wait()
+        if code != 0:
+            raise _failure(build, tail.lines)
+        return id_file.read_text("utf-8").strip()
+
+
+def _labelled(build: Build, directory: Path) -> Path:
+    """Write a copy of the Dockerfile in which the mark is the last step of the target, and its ignore file.
+
+    A label given by `--label` leaves no step, and then an image built on this one could not be told from it.
+    """
+    original = build.context.dockerfile
+    lines = original.read_text("utf-8", "surrogateescape").splitlines()
+    end = build.dockerfile.stage_end(build.target) or len(lines) + 1
+    lines.insert(end - 1, f"LABEL {build.mark}")
+    copy = directory / original.name
+    copy.write_text("\n".join([*lines, ""]), "utf-8", "surrogateescape")
+    ignored_by = ignore.find(build.context.root, original)
+    if ignored_by:
+        shutil.copyfile(ignored_by, directory / f"{original.name}{ignore.NAME}")
+    return copy
+
+
+@contextlib.contextmanager
+def _ended(child: process.Child) -> Iterator[None]:
+    """Leave no child behind, whatever happens to the block."""
+    try:
+        yield
+    finally:
+        process.terminate(child, grace=GRACE_SECONDS, number=signal.SIGINT)
+        for pipe in (child.stdout, child.stderr):
+            if pipe:
+                pipe.close()
+
+
+def _lines(child: process.Child) -> Iterator[str]:
+    if child.stderr is None:
+        return
+    for raw in child.stderr:
+        yield raw.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _failure(build: Build, tail: tuple[str, ...]) -> OpsctlError:
+    """Find the place and the reason in the last lines (`Dockerfile:3`, `ERROR: failed to solve: ...`)."""
+    file = str(build.context.dockerfile)
+    places = [match for match in map(_PLACE.fullmatch, tail) if match and match[1] == build.context.dockerfile.name]
+    line = int(places[-1][2]) if places else 0
+    reasons = [match[1] for match in map(_ERROR.fullmatch, tail) if match]
+    error = faults.said(f"{file}:{line}" if line else file, reasons[-1] if reasons else "docker buildx build failed")
+    if type(error) is not StepFailedError:
+        return error
+    return BuildFailedError(error.message, hint=error.hint, file=file, line=line, tail=tail)
