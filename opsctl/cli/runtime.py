@@ -118,11 +118,12 @@ class Runtime:
 
         Args:
             items: anything that msgspec can encode.
-            line: text of one item for people; foreign text in it is made safe here.
+            line: one line about an item for people; it is made safe here.
             columns: header of the CSV.
             row: CSV fields of one item.
         """
-        from opsctl.cli.output.results import encode_csv_row, encode_json_line, encode_text
+        from opsctl.cli.output.ansi import clean
+        from opsctl.cli.output.results import encode_csv_row, encode_json_line
 
         colors = self.colors
         if self.settings.output == "csv":
@@ -134,7 +135,7 @@ class Runtime:
                 case "csv":
                     self.write(encode_csv_row(row(item)))
                 case _:
-                    self.print(encode_text(line(item), colors=colors, columns=None))
+                    self.print(clean(line(item), colors=colors))
 
     @property
     def columns(self) -> int | None:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Literal
 
-__all__ = ["clean", "clean_block", "fit", "paint", "strip", "width"]
+__all__ = ["clean", "clean_block", "fit", "paint", "shorten", "strip", "width"]
 
 RESET = "\x1b[0m"
 _COLORS = {
@@ -30,7 +30,7 @@ _SEQUENCE = re.compile(
     (?P<sgr> \x1b\[ [0-9;:]* m )
     | (?:\x1b\[|\x9b) [0-?]* [ -/]* [@-~]                                      # other CSI: cursor, erase, modes
     | (?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f]) [^\x07\x1b\x9c]* (?:\x07|\x1b\\|\x9c)  # OSC, DCS, SOS, PM, APC
-    | \x1b [ -/]* [0-~]                                                        # two characters, charsets
+    | \x1b (?: [ -/]+ [0-~] | [0-OQ-WYZ\\`-~] )                                # charsets, two characters
     """,
     re.VERBOSE,
 )
@@ -80,27 +80,29 @@ def strip(text: str) -> str:
 
 
 def fit(text: str, room: int, *, align: Literal["left", "right"] = "left") -> str:
-    """Return `text`, which holds no colours, in exactly `room` columns: padded, or cut in the middle with `…`."""
-    if width(text) > room:
-        text = _cut(text, room)
+    """Return `text` in exactly `room` columns: padded, or shortened."""
+    text = shorten(text, room)
     pad = " " * (room - width(text))
     return pad + text if align == "right" else text + pad
+
+
+def shorten(text: str, room: int) -> str:
+    """Return `text` in at most `room` columns; one that is cut loses its middle and its colours."""
+    if width(text) <= room:
+        return text
+    head = end = strip(text)
+    tail = (room - 1) // 2
+    while width(head) > room - 1 - tail:
+        head = head[:-1]
+    while width(end) > tail:
+        end = end[1:]
+    return f"{head}…{end}"
 
 
 def width(text: str) -> int:
     """Return how many columns `text` takes on a terminal, colours not counted."""
     plain = strip(text)
     return len(plain) if plain.isascii() else sum(map(_cell, plain))
-
-
-def _cut(text: str, room: int) -> str:
-    tail = (room - 1) // 2
-    head, end = text, text
-    while width(head) > room - 1 - tail:
-        head = head[:-1]
-    while width(end) > tail:
-        end = end[1:]
-    return f"{head}…{end}"
 
 
 def _cell(char: str) -> int:

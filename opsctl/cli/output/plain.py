@@ -89,12 +89,15 @@ class PlainRenderer:
         write: where to.
         colors: use colours.
         verbosity: as for `PlainLines`.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, write: Write, *, colors: bool, verbosity: int) -> None:
+    def __init__(
+        self, write: Write, *, colors: bool, verbosity: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._write = write
         self._colors = colors
-        self._lines = PlainLines(colors=colors, verbosity=verbosity)
+        self._lines = PlainLines(colors=colors, verbosity=verbosity, clock=clock)
         self._lock = threading.Lock()
         self._spans = Spans()
 

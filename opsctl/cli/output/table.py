@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from opsctl.cli.output.ansi import clean, fit, paint, width
+from opsctl.cli.output.ansi import clean, fit, paint, shorten, width
 
-__all__ = ["Column", "Table"]
+__all__ = ["Column", "Table", "describe"]
 
 _GAP = "  "
 _NARROWEST = 8
@@ -86,9 +86,15 @@ class Table:
     def _line(self, cells: list[str], widths: list[int], styles: list[str]) -> str:
         parts = []
         for column, cell, room, style in zip(self.columns, cells, widths, styles, strict=True):
-            text = fit(cell, room, align=column.align)
-            parts.append(paint(text, style) if style else text)
+            text = shorten(cell, room)
+            parts.append(fit(paint(text, style) if style and text else text, room, align=column.align))
         return _GAP.join(parts).rstrip()
+
+
+def describe(facts: Mapping[str, Any]) -> str:
+    """Return facts about one thing, one a line, their names in front."""
+    room = max(map(len, facts), default=0)
+    return "\n".join(f"{fit(_one_line(name), room)}{_GAP}{_one_line(_plain(value))}" for name, value in facts.items())
 
 
 def _one_line(text: str) -> str:

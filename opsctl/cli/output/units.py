@@ -8,6 +8,7 @@ __all__ = ["duration", "size", "timestamp"]
 
 _STEP = 1024.0
 _TENTHS_BELOW = 9.95
+_MILLISECONDS_BELOW = 0.9995
 
 
 def size(count: float) -> str:
@@ -24,7 +25,7 @@ def size(count: float) -> str:
 
 def duration(seconds: float) -> str:
     """Return a duration: `8 ms`, `1.2s`, `42s`, `3m05s`, `2h07m`."""
-    if seconds < 1:
+    if seconds < _MILLISECONDS_BELOW:
         return f"{seconds * 1000:.0f}ms"
     if seconds < _TENTHS_BELOW:
         return f"{seconds:.1f}s"
