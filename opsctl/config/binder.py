@@ -16,6 +16,7 @@ from typing import Any, TypeVar, overload
 from opsctl.config.dynamic import Dynamic
 from opsctl.config.expressions import Scope
 from opsctl.config.nodes import Node, Origin
+from opsctl.config.scalars import SecretRef
 from opsctl.config.shapes import shape_of
 from opsctl.config.yaml import Source
 from opsctl.errors import ConfigError, Problem
@@ -36,12 +37,14 @@ class Binder:
     Attributes:
         problems: everything wrong so far.
         dynamics: every value that may hold expressions, in the order of binding.
+        secrets: every reference to a secret, in the order of binding.
     """
 
     def __init__(self, source: Source, *, scope: Scope | None = None) -> None:
         self.root = source.root
         self.problems: list[Problem] = list(source.problems)
         self.dynamics: list[Dynamic] = []
+        self.secrets: list[SecretRef] = []
         self._scope = scope
 
     @property
@@ -83,11 +86,14 @@ class Binder:
         """Note problems that something else has found, for example `Text.check`."""
         self.problems.extend(problems)
 
-    def note(self, value: Dynamic) -> None:
-        """Note a value with expressions that was bound, and check it when there is a scope."""
-        self.dynamics.append(value)
-        if self._scope is not None and not value.is_constant:
-            self.problems.extend(value.check(self._scope))
+    def note(self, value: Any) -> None:
+        """Note a value of a scalar type that was bound; one with expressions is checked when there is a scope."""
+        if isinstance(value, SecretRef):
+            self.secrets.append(value)
+        elif isinstance(value, Dynamic):
+            self.dynamics.append(value)
+            if self._scope is not None:
+                self.problems.extend(value.check(self._scope))
 
     def finish(self) -> None:
         """Raise everything that is wrong, if anything is.

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Protocol, Self
 
-from msgspec import Meta
+from msgspec import Meta, Struct, structs
 
-from opsctl.config.dynamic import Flag, Number, Text
-from opsctl.config.nodes import ScalarError
+from opsctl.config.dynamic import Dynamic, Flag, Number, Text
+from opsctl.config.nodes import Node, ScalarError, plain
 
 __all__ = [
     "Duration",
@@ -30,7 +30,7 @@ __all__ = [
     "SecretRef",
     "Size",
     "Text",
-    "encode",
+    "unbind",
 ]
 
 Script = Annotated[str, Meta(extra={"expression_hint": "pass the value by env: and use it as a shell variable"})]
@@ -312,17 +312,27 @@ class SecretRef:
         return f"{self.scheme}:{self.name}"
 
 
-def encode(value: object) -> Any:
-    """Encode what msgspec cannot: the values of this module, as the text that people write (an `enc_hook`).
+def unbind(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of value
+    """Return a bound value as what a file would say: dicts, lists, texts, numbers, booleans. The way back of binding.
 
-    Raises:
-        TypeError: some other type.
+    References to secrets stay references; fields that are None are left out.
     """
-    if isinstance(value, (Flag, Number)) and value.is_constant:
-        return value.constant
-    if isinstance(value, (Duration, Size, FileMode, Percent, SecretRef, Text, Flag, Number)):
-        return str(value)
-    raise TypeError(f"cannot encode {type(value).__name__}")
+    match value:
+        case Struct():
+            fields = ((info.encode_name, getattr(value, info.name)) for info in structs.fields(value))
+            return {key: unbind(child) for key, child in fields if child is not None}
+        case dict():
+            return {key: unbind(child) for key, child in value.items()}
+        case list() | tuple():
+            return [unbind(child) for child in value]
+        case Node():
+            return plain(value)
+        case Flag() | Number() if value.is_constant:
+            return value.constant
+        case Duration() | Size() | FileMode() | Percent() | SecretRef() | Dynamic():
+            return str(value)
+        case _:
+            return value
 
 
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")

@@ -19,7 +19,7 @@ from opsctl.config.nodes import MappingNode, Node, Origin, ScalarNode, SequenceN
 from opsctl.config.yamltext import complaint, decode, resolve
 from opsctl.errors import ConfigError, Problem
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Source", "load", "read", "resolve"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Source", "dump", "load", "read", "resolve"]
 
 MAX_BYTES: Final = 1024 * 1024
 """A pipeline of several thousand steps; nothing that people keep by hand is larger, and it is read in seconds."""
@@ -94,6 +94,23 @@ def load(data: bytes, *, name: str) -> Source:
     if composer.root is None or _is_nothing(composer.root):
         composer.fail(Problem(name, 0, 0, "is empty", "a file starts with: opsctl: 1"))
     return Source(name, composer.root, tuple(composer.problems))
+
+
+def dump(value: Any) -> str:
+    """Return plain values (dicts, lists, texts, numbers, booleans, None) as YAML that `load` reads back as the same."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.2 or YAML 1.1 would take for something else than a text."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(resolve(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def _is_nothing(node: Node) -> bool:
@@ -228,7 +245,9 @@ class _Composer:
             return self._first_of_block(start.line + 1)
         lead = 1 if event.style else 0
         verbatim = start.line == end.line and end.column - start.column == len(event.value) + 2 * lead
-        return Origin(self._name, origin.line, origin.column + lead) if verbatim else None
+        if not verbatim:
+            return None
+        return Origin(self._name, origin.line, origin.column + 1) if lead else origin
 
     def _first_of_block(self, line: int) -> Origin | None:
         if self._lines is None:

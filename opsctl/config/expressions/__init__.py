@@ -16,7 +16,7 @@ from opsctl.config.expressions.checker import check
 from opsctl.config.expressions.evaluator import Context, as_text, evaluate
 from opsctl.config.expressions.functions import FUNCTIONS
 from opsctl.config.expressions.parser import parse
-from opsctl.config.expressions.syntax import Expression, ExpressionError, Reference, references
+from opsctl.config.expressions.syntax import Expression, ExpressionError, MissingValue, Reference, references
 from opsctl.config.expressions.template import OPENING, split
 from opsctl.config.expressions.types import BOOLEAN, NULL, NUMBER, STRING, Scope, Type, kind_of, list_of, map_of
 
@@ -30,6 +30,7 @@ __all__ = [
     "Context",
     "Expression",
     "ExpressionError",
+    "MissingValue",
     "Reference",
     "Scope",
     "Type",

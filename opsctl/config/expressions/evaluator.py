@@ -18,6 +18,7 @@ from opsctl.config.expressions.syntax import (
     ExpressionError,
     Literal,
     Logical,
+    MissingValue,
     Not,
     Reference,
     dotted,
@@ -86,6 +87,9 @@ def _look_up(reference: Reference, context: Context) -> Any:
     for index, part in enumerate(reference.parts):
         try:
             value = value[part]
+        except MissingValue as error:
+            message = f"{dotted(reference.parts[: index + 1])}: {error.message}"
+            raise ExpressionError(message, hint=error.hint, offset=reference.offset) from error
         except (KeyError, IndexError, TypeError):
             missing = dotted(reference.parts[: index + 1])
             raise ExpressionError(f"{missing} is not set", offset=reference.offset) from None

@@ -19,6 +19,7 @@ __all__ = [
     "ExpressionError",
     "Literal",
     "Logical",
+    "MissingValue",
     "Not",
     "Reference",
     "dotted",
@@ -45,6 +46,20 @@ class ExpressionError(ValueError):
         self.message = message
         self.hint = hint
         self.offset = offset
+
+
+class MissingValue(KeyError):  # noqa: N818 - it is a KeyError, for mappings that know more than the key
+    """Raised by a mapping in a context that can say why it has no value.
+
+    Args:
+        message: what is wrong, to follow "git.sha: ".
+        hint: the cure.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)

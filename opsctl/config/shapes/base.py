@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
-from opsctl.config.dynamic import Dynamic
 from opsctl.config.nodes import MappingNode, Node, Origin, ScalarNode, SequenceNode
 
 __all__ = ["UNBOUND", "Report", "Shape", "describe", "mismatch", "short"]
@@ -17,8 +16,8 @@ class Report(Protocol):
     def fault(self, place: Node | Origin, message: str, hint: str = "") -> None:
         """Note that something is wrong."""
 
-    def note(self, value: Dynamic) -> None:
-        """Note a value with expressions that was bound."""
+    def note(self, value: Any) -> None:
+        """Note a value of a scalar type that was bound."""
 
     @property
     def count(self) -> int:

@@ -14,7 +14,7 @@ from opsctl.config.shapes.base import UNBOUND, Report, Shape, mismatch, short
 from opsctl.config.shapes.leaves import Boolean, Choice, Float, Integer, Nothing, Special, String, scalar_value
 from opsctl.errors import ConfigError
 
-__all__ = ["Field", "ListOf", "MapOf", "Model", "Union"]
+__all__ = ["Field", "ListOf", "MapOf", "Model", "Union", "place_of"]
 
 
 def _opened(node: Node, report: Report) -> Node | None:

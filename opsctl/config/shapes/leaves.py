@@ -261,7 +261,7 @@ class Special:
             return self._refuse(node, report)
         if isinstance(value, Dynamic):
             value = value.written_in(node)
-            report.note(value)
+        report.note(value)
         return value
 
     def _parse(self, node: ScalarNode) -> Any:
