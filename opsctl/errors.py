@@ -112,6 +112,10 @@ class ConfigError(OpsctlError):
         suffix = f" (and {more} more)" if more else ""
         super().__init__(f"{first}{suffix}", hint=first.hint)
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[list[Problem]]]:
+        # Errors cross process borders; the default would call the class with the message.
+        return type(self), (self.problems,)
+
 
 class NotFoundError(OpsctlError):
     """A service, object, bucket, image or release is not there."""
