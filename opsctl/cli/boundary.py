@@ -34,10 +34,16 @@ USAGE = 2
 COMPLETE_VARIABLE = "_OPSCTL_COMPLETE"
 
 
-def run(args: list[str]) -> int:
-    """Run one command line and return its exit code; never raises."""
-    runtime = Runtime.of_process()
-    _prepare(runtime)
+def run(args: list[str], runtime: Runtime | None = None) -> int:
+    """Run one command line and return its exit code; never raises.
+
+    Args:
+        args: the words after the program's name.
+        runtime: its surroundings; those of this process by default.
+    """
+    runtime = runtime or Runtime.of_process()
+    take_signals()
+    _allow_odd_names(runtime)
     try:
         code = _invoke(args, runtime)
         runtime.finish()
@@ -46,13 +52,18 @@ def run(args: list[str]) -> int:
     return code
 
 
-def _prepare(runtime: Runtime) -> None:
+def take_signals() -> None:
+    """Make SIGTERM and SIGHUP end the program like Ctrl-C; a signal that `nohup` ignores stays ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _allow_odd_names(runtime: Runtime) -> None:
+    # A file name that is no text in the encoding of the terminal must not end the program.
     for stream in (runtime.stdout, runtime.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")  # odd file names must not end the program
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores SIGHUP: leave it so
-            signal.signal(number, signal.default_int_handler)
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _invoke(args: list[str], runtime: Runtime) -> int:
@@ -134,7 +145,7 @@ def _usage_hint(error: click.ClickException) -> str:
     hint = str(getattr(error, "hint", ""))
     names = getattr(error, "possibilities", None)
     if not hint and names:
-        hint = f"did you mean {' or '.join(names)}?"
+        hint = f"did you mean {names[0]}?"
     ctx = getattr(error, "ctx", None)
     see = f"see '{ctx.command_path} --help'" if ctx is not None else ""
     return hint or see

@@ -88,6 +88,13 @@ class _WithGlobals(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*super().get_params(ctx), _HELP, *GLOBAL_OPTIONS]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # Click leaves it out of some, and with it the way to the help
+            raise
+
 
 class Command(_WithGlobals):
     """A command: use it as `@click.command(cls=Command, formats=("text", "json", "csv"))`.

@@ -28,6 +28,6 @@ def _print_version() -> bool:
     try:
         sys.stdout.write(f"opsctl {__version__}\n")
         sys.stdout.flush()
-    except OSError:
-        return False  # a closed pipe or a full disk: the boundary knows what to say
+    except (OSError, AttributeError):
+        return False  # a closed pipe, a full disk, no output at all: the boundary knows what to do
     return True

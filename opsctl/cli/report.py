@@ -6,7 +6,6 @@ import itertools
 import os
 import platform
 import re
-import secrets
 import sys
 import tempfile
 import time
@@ -39,16 +38,13 @@ def write_report(error: BaseException, args: list[str], env: Mapping[str, str]) 
         env: the environment: where to write, and which values are secrets.
     """
     text = redact(_report(error, args), args, env)
-    name = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}.txt"
-    for folder in _folders(env):
+    for create in (_in_state, _in_temporary):
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = folder / name
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            descriptor, path = create(env)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
         except OSError:
             continue
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
         return path
     return None
 
@@ -71,14 +67,24 @@ def _secret_values(args: list[str], env: Mapping[str, str]) -> Iterator[str]:
             yield value
 
 
-def _folders(env: Mapping[str, str]) -> Iterator[Path]:
-    state = env.get("XDG_STATE_HOME", "")
-    home = env.get("HOME", "")
-    if Path(state).is_absolute():  # the XDG base directory specification ignores relative ones
-        yield Path(state, "opsctl", "reports")
-    elif home:
-        yield Path(home, ".local", "state", "opsctl", "reports")
-    yield Path(tempfile.gettempdir(), f"opsctl-reports-{os.getuid()}")
+def _in_state(env: Mapping[str, str]) -> tuple[int, Path]:
+    state = Path(env.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():  # the XDG base directory specification ignores such values
+        state = Path(env.get("HOME") or "/nonexistent", ".local", "state")
+    folder = state / "opsctl" / "reports"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _create(folder)
+
+
+def _in_temporary(env: Mapping[str, str]) -> tuple[int, Path]:
+    del env
+    return _create(Path(tempfile.gettempdir()))
+
+
+def _create(folder: Path) -> tuple[int, Path]:
+    # A new file that only its owner can read; anybody's link at that name is refused.
+    descriptor, path = tempfile.mkstemp(prefix=f"opsctl-{time.strftime('%Y%m%dT%H%M%S')}-", suffix=".txt", dir=folder)
+    return descriptor, Path(path)
 
 
 def _report(error: BaseException, args: list[str]) -> str:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from opsctl.cli.options import Settings
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["OutputClosedError", "Runtime"]
 
 T = TypeVar("T")
+
+
+def _null(mode: str) -> TextIO:
+    # A stream that the caller has closed. Opened first, it also takes the descriptor, so that nothing else gets it.
+    return cast("TextIO", open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123 - lives as long as the process
 
 
 class OutputClosedError(Exception):
@@ -36,15 +41,17 @@ class Runtime:
         stdout: for results.
         stderr: for everything else.
         env: environment variables.
-        cwd: working directory.
+        cwd: working directory, None when it was removed.
     """
 
-    def __init__(self, *, stdin: TextIO, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], cwd: Path) -> None:
+    def __init__(
+        self, *, stdin: TextIO, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], cwd: Path | None
+    ) -> None:
         self.stdin = stdin
         self.stdout = stdout
         self.stderr = stderr
         self.env = env
-        self.cwd = cwd
+        self._cwd = cwd
         self.settings = Settings()
         self.suggestion = ""
         """What the user may have meant, for the hint of an error about a name that is not there."""
@@ -52,7 +59,25 @@ class Runtime:
     @classmethod
     def of_process(cls) -> Runtime:
         """Return the surroundings of this process."""
-        return cls(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr, env=os.environ, cwd=Path.cwd())
+        stdin, stdout, stderr = sys.stdin or _null("r"), sys.stdout or _null("w"), sys.stderr or _null("w")
+        try:
+            cwd = Path.cwd()
+        except FileNotFoundError:
+            cwd = None
+        return cls(stdin=stdin, stdout=stdout, stderr=stderr, env=os.environ, cwd=cwd)
+
+    @property
+    def cwd(self) -> Path:
+        """The working directory.
+
+        Raises:
+            LocalIOError: it was removed.
+        """
+        if self._cwd is None:
+            from opsctl.errors import LocalIOError
+
+            raise LocalIOError("the working directory is not there any more", hint="change to one that is")
+        return self._cwd
 
     @property
     def interactive(self) -> bool:
@@ -74,7 +99,7 @@ class Runtime:
         from opsctl.cli.output.choice import choose_renderer
         from opsctl.cli.output.logstream import LogStream
 
-        return choose_renderer(self.settings, stream=LogStream(self.stderr), env=self.env, cwd=self.cwd)
+        return choose_renderer(self.settings, stream=LogStream(self.stderr), env=self.env, cwd=self._cwd or Path("/"))
 
     @property
     def sink(self) -> Sink:
