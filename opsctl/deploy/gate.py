@@ -48,7 +48,7 @@ class Gate:
         """Take one probe, made at monotonic time `now`, into account."""
         first = self._first = self._first or probe
         if not probe.alive:
-            return Verdict("failed", f"it is not running any more: {probe.detail}")
+            return Verdict("failed", probe.detail)
         if probe.process != first.process:
             return Verdict("failed", f"it crashed and was started again ({_change(first, probe)})")
         if probe.passed and probe.settled:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -22,6 +22,9 @@ from opsctl.deploy.artifact import Artifact
 from opsctl.deploy.model import ArtifactRecord, HealthPolicy, ImageRecord, Slot, Spec
 from opsctl.events import Sink, discard
 from opsctl.storage import StoreOptions
+
+if TYPE_CHECKING:
+    from opsctl.docker.engine import Engine
 
 __all__ = [
     "Evidence",
@@ -220,11 +223,11 @@ class Target(Protocol):
 
 @runtime_checkable
 class HasEngine(Protocol):
-    """A target whose images are built, tested and pushed by its own engine."""
+    """A target with an engine of its own, which builds, tests and pushes its images."""
 
     @property
-    def engine(self) -> str:
-        """Address of the engine, "" for the default one."""
+    def engine(self) -> Engine:
+        """The engine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,13 @@ class Images:
         steps = self._wire.call(f"image {image}", lambda api: api.history(image))
         return str(steps[0].get("CreatedBy") or "") if steps else ""
 
+    def tags_of(self, repository: str) -> list[str]:
+        """Return the tags of one repository that the engine has, sorted."""
+        found = self._wire.call(f"images of {repository}", lambda api: api.images(name=repository))
+        references = (str(name) for item in found for name in item.get("RepoTags") or ())
+        start = f"{repository}:"
+        return sorted(name.removeprefix(start) for name in references if name.startswith(start))
+
     def tag(self, image: str, reference: str) -> None:
         """Give an image one more reference; the tag moves if another image had it.
 
