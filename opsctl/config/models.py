@@ -8,13 +8,13 @@ not look at the world. The JSON Schema of the file is generated from these class
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from opsctl.config.nodes import Fault, Node
-from opsctl.config.scalars import Duration, FileMode, SecretRef, Size, Text
+from opsctl.config.scalars import Duration, FileMode, Script, SecretRef, Size, Text
 
 __all__ = [
     "Artifact",
@@ -53,6 +53,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     later: ClassVar[frozenset[str]] = frozenset()
     """Keys that a later version will know: refused, with a message that says so."""
+
+    rules: ClassVar[dict[str, Any]] = {}
+    """What the JSON Schema says beside the fields; `check` says it for the binder."""
 
     def check(self) -> Iterator[Fault]:
         """Yield what is wrong although every field has the right type."""
@@ -136,7 +139,9 @@ class TestCheck(Model, frozen=True, kw_only=True):
 
     __test__: ClassVar[bool] = False  # pytest would take the class for a test
 
-    run: str | list[str] | None = None
+    rules: ClassVar[dict[str, Any]] = {"oneOf": [{"required": [kind]} for kind in ("run", "file", "http", "metadata")]}
+
+    run: Script | list[str] | None = None
     file: FileCheck | None = None
     http: HttpCheck | None = None
     metadata: MetadataCheck | None = None
@@ -228,6 +233,8 @@ class Service(Model, frozen=True, kw_only=True):
 
     later = frozenset({"hosts", "rollout", "jobs", "volumes", "replicas", "exclusive", "verify"})
 
+    rules: ClassVar[dict[str, Any]] = {"anyOf": [{"required": [key]} for key in ("build", "image", "artifact")]}
+
     build: Build | None = None
     test: list[TestCheck] = []
     image: Image | None = None
@@ -294,6 +301,10 @@ class Project(Model, frozen=True, kw_only=True):
     """
 
     later = frozenset({"hooks", "notify", "registry", "proxy"})
+
+    rules: ClassVar[dict[str, Any]] = {
+        "allOf": [{"properties": {"services": {"propertyNames": {"not": {"enum": sorted(DEPLOY_VERBS)}}}}}]
+    }
 
     opsctl: Literal[1]
     project: Name

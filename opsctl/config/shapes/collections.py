@@ -208,6 +208,8 @@ def place_of(path: Path, node: Node, at: Origin) -> Origin:
 class Union:
     """One of several shapes, told apart by the kind of node.
 
+    None among them only says that the key may be left out: a key without a value is a slip, and refused.
+
     Args:
         members: at most one for maps and one for lists.
     """
@@ -243,7 +245,7 @@ class Union:
 
 
 _FITTING: dict[type, tuple[type, ...]] = {
-    type(None): (Nothing,),
+    type(None): (),
     bool: (Boolean, Special, String),
     int: (Integer, Float, Choice, Special, String),
     float: (Float, Special, String),
