@@ -10,9 +10,10 @@ Tags are given last: a build that fails, or is cancelled, leaves none.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -114,8 +115,9 @@ def _build(request: BuildRequest, engine: Engine, sink: Sink, *, tags: tuple[str
     context = open_context(request.context, request.dockerfile)
     text = _text(context.dockerfile)
     parsed = dockerfile.parse(text)
-    builder = _choose(request.builder)
-    bases = _bases(parsed, request, engine, sink, fetch=builder == "classic", work=work)
+    # Asking the docker command for buildx takes longer than finding that nothing has changed.
+    builder = functools.cache(lambda: _choose(request.builder))
+    bases = _bases(parsed, request, engine, sink, builder=builder, work=work)
     content = content_hash(request, context, text, bases=bases)
     existing = None if request.force else _unchanged(engine, content)
     if existing:
@@ -123,10 +125,10 @@ def _build(request: BuildRequest, engine: Engine, sink: Sink, *, tags: tuple[str
         sink(Message(work, f"unchanged: image {_short(image)} has this content"))
     else:
         mark = f"{CONTENT_LABEL}={content}"
-        image = _RUN[builder](_job(request, context, parsed, mark=mark, work=work), engine, sink)
+        image = _RUN[builder()](_job(request, context, parsed, mark=mark, work=work), engine, sink)
     for tag in tags:
         engine.images.tag(image, tag)
-    return BuildResult(image, tags, content, bool(existing), "" if existing else builder)
+    return BuildResult(image, tags, content, bool(existing), "" if existing else builder())
 
 
 def _unchanged(engine: Engine, content: str) -> str | None:
@@ -179,7 +181,13 @@ def content_hash(request: BuildRequest, context: Context, text: str, *, bases: M
 
 
 def _bases(
-    parsed: Dockerfile, request: BuildRequest, engine: Engine, sink: Sink, *, fetch: bool, work: str
+    parsed: Dockerfile,
+    request: BuildRequest,
+    engine: Engine,
+    sink: Sink,
+    *,
+    builder: Callable[[], Literal["classic", "buildx"]],
+    work: str,
 ) -> dict[str, str]:
     """Return the images that the build starts from -> their ids.
 
@@ -188,10 +196,11 @@ def _bases(
     """
     ids: dict[str, str] = {}
     for image in parsed.bases(request.args, target=request.target):
-        if fetch and (request.pull or not engine.images.exists(image)):
+        known = engine.images.exists(image)
+        if (request.pull or not known) and builder() == "classic":
             ids[image] = engine.images.pull(image, sink, span=work).id
         else:
-            ids[image] = engine.images.inspect(image).id if engine.images.exists(image) else ""
+            ids[image] = engine.images.inspect(image).id if known else ""
     return ids
 
 

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from opsctl import process
-from opsctl.docker import faults, ignore
+from opsctl.docker import ignore
 from opsctl.docker.engine import Engine
-from opsctl.docker.job import Build, BuildFailedError, Tail
-from opsctl.errors import OpsctlError, StepFailedError
+from opsctl.docker.job import Build, Tail, failure
+from opsctl.errors import OpsctlError
 from opsctl.events import Output, Sink
 
 __all__ = ["argv", "available", "run"]
@@ -28,7 +28,12 @@ GRACE_SECONDS = 10.0
 """How long a cancelled build may take to tell BuildKit."""
 
 _PLACE = re.compile(r"(\S+):(\d+)")
-_ERROR = re.compile(r"ERROR: (?:failed to build: )?(?:failed to solve: )?(.*)")
+_STEP = re.compile(r" > \[[^\]]*\] (.*?):?")
+_ERROR = re.compile(r"ERROR: (.*)")
+_NOISE = re.compile(
+    r"(?:failed to build: |failed to solve(?: with frontend \S+)?: |rpc error: code = \w+ desc = "
+    r"|failed to create LLB definition: )+"
+)
 
 
 def available() -> bool:
@@ -115,12 +120,14 @@ def _lines(child: process.Child) -> Iterator[str]:
 
 
 def _failure(build: Build, tail: tuple[str, ...]) -> OpsctlError:
-    """Find the place and the reason in the last lines (`Dockerfile:3`, `ERROR: failed to solve: ...`)."""
-    file = str(build.context.dockerfile)
-    places = [match for match in map(_PLACE.fullmatch, tail) if match and match[1] == build.context.dockerfile.name]
-    line = int(places[-1][2]) if places else 0
+    """Find the instruction, its line and the reason in the last lines.
+
+    They hold ` > [stage 3/4] RUN false:`, with newer BuildKits also `Dockerfile:3`, and at the end `ERROR: ...`.
+    """
+    steps = [match[1] for match in map(_STEP.fullmatch, tail) if match]
     reasons = [match[1] for match in map(_ERROR.fullmatch, tail) if match]
-    error = faults.said(f"{file}:{line}" if line else file, reasons[-1] if reasons else "docker buildx build failed")
-    if type(error) is not StepFailedError:
-        return error
-    return BuildFailedError(error.message, hint=error.hint, file=file, line=line, tail=tail)
+    places = [match for match in map(_PLACE.fullmatch, tail) if match and match[1] == build.context.dockerfile.name]
+    step = steps[-1] if steps else ""
+    line = int(places[-1][2]) if places else build.dockerfile.find(step)
+    text = _NOISE.sub("", reasons[-1]) if reasons else "docker buildx build failed"
+    return failure(build, text, line=line, instruction=step, tail=tail)

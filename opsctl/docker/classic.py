@@ -7,20 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from opsctl.docker import faults, progress
+from opsctl.docker import progress
 from opsctl.docker.engine import Engine
-from opsctl.docker.job import BUILDX_HINT, Build, BuildFailedError, Tail
+from opsctl.docker.job import BUILDX_HINT, Build, Tail, failure
 from opsctl.docker.progress import Lines
-from opsctl.errors import (
-    ConfigError,
-    DeniedError,
-    LocalIOError,
-    MissingToolError,
-    OpsctlError,
-    Problem,
-    TransientError,
-    UsageError,
-)
+from opsctl.errors import MissingToolError, OpsctlError, TransientError, UsageError
 from opsctl.events import Output, Progress, Sink
 
 __all__ = ["run"]
@@ -28,11 +19,7 @@ __all__ = ["run"]
 Stream = Literal["stdout", "stderr"]
 
 _STEP = re.compile(r"Step (\d+)/\d+ : (.*)")
-_AT_LINE = re.compile(r"(?:dockerfile )?parse error (?:on )?line (\d+): (.*)", re.IGNORECASE)
-_RETURNED = re.compile(r"returned a non-zero code")
-_OUTSIDE = (DeniedError, LocalIOError, TransientError)
 _RED, _PLAIN = "\x1b[91m", "\x1b[0m"
-_BUILDKIT = re.compile(r"requires? BuildKit", re.IGNORECASE)
 
 
 def run(build: Build, engine: Engine, sink: Sink) -> str:
@@ -122,20 +109,8 @@ class _Log:
 
     def failure(self, text: str) -> OpsctlError:
         """Say what failed, and where in the Dockerfile."""
-        file = str(self.build.context.dockerfile)
         line = self.build.dockerfile.line(self.step)
-        where = f"{file}:{line}" if line else file
-        text = " ".join(text.split())
-        if _BUILDKIT.search(text):
-            return MissingToolError(f"{where}: {text}", hint=BUILDX_HINT)
-        if not self.step:
-            at = _AT_LINE.search(text)
-            return ConfigError([Problem(file, int(at[1]), 1, at[2]) if at else Problem(file, 0, 0, text)])
-        error = faults.said(f"{where}: {self.instruction}", text)
-        # What a command is called or prints says nothing about the engine.
-        if not _RETURNED.search(text) and (isinstance(error, _OUTSIDE) or self.instruction.startswith("FROM")):
-            return error
-        return BuildFailedError(error.message, file=file, line=line, tail=self.tail.lines)
+        return failure(self.build, text, line=line, instruction=self.instruction, tail=self.tail.lines)
 
     def _line(self, line: str, stream: Stream) -> None:
         if match := _STEP.fullmatch(line):

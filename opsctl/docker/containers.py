@@ -142,7 +142,13 @@ class Containers:
             return int(ended["StatusCode"])
 
     def logs(
-        self, container: str, *, tail: int | None = None, since: float = 0.0, follow: bool = False
+        self,
+        container: str,
+        *,
+        tail: int | None = None,
+        since: float = 0.0,
+        follow: bool = False,
+        timeout: float | None = None,
     ) -> Iterator[str]:
         """Yield lines of standard output and error, in the order the engine kept them.
 
@@ -151,15 +157,18 @@ class Containers:
             tail: only so many of the last lines.
             since: only lines after that moment of the engine's clock, in seconds since the epoch.
             follow: go on until the container ends.
+            timeout: seconds for all of it, None for no limit.
 
         Raises:
             NotFoundError: there is no such container.
-            TransientError: the connection broke before the end.
+            TransientError: the connection broke, or the time was up, before the end.
             InterruptedRunError: the engine was cancelled.
         """
         options = _log_options(tail, since, follow=follow)
         lines = Lines()
-        with self._wire.stream(f"logs of {_called(container)}", lambda api: _logs(api, container, options)) as chunks:
+        with self._wire.stream(
+            f"logs of {_called(container)}", lambda api: _logs(api, container, options), timeout=timeout
+        ) as chunks:
             for chunk in chunks:
                 yield from lines.feed(chunk)
         yield from lines.end()

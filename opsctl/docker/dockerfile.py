@@ -35,6 +35,7 @@ class Instruction:
         keyword: in capitals.
         flags: name without dashes -> value, "" for none; the last one counts.
         value: what follows the flags, continuation lines joined.
+        text: all of it, continuation lines joined.
         heredoc: it has a here-document.
     """
 
@@ -42,6 +43,7 @@ class Instruction:
     keyword: str
     flags: Mapping[str, str]
     value: str
+    text: str
     heredoc: bool = False
 
 
@@ -58,6 +60,12 @@ class Dockerfile:
     def line(self, step: int) -> int:
         """Return the line of a step of the classic builder (from 1), 0 when there is none."""
         return self.instructions[step - 1].line if 0 < step <= len(self.instructions) else 0
+
+    def find(self, shown: str) -> int:
+        """Return the line of an instruction that a builder shows as text, 0 when there is none or more than one."""
+        wanted = " ".join(shown.split())
+        lines = [one.line for one in self.instructions if " ".join(one.text.split()) == wanted]
+        return lines[0] if len(lines) == 1 else 0
 
     def bases(self, args: Mapping[str, str], *, target: str = "") -> list[str]:
         """Return the images that the build takes files from, in the order of the file, without its own stages.
@@ -169,7 +177,7 @@ def _instruction(line: int, text: str, heredocs: list[str]) -> Instruction:
     while match := _FLAG.match(rest):
         flags[match[1]] = match[2] or ""
         rest = rest[match.end() :]
-    return Instruction(line, keyword.upper(), flags, rest, bool(heredocs))
+    return Instruction(line, keyword.upper(), flags, rest, text, bool(heredocs))
 
 
 def _declared(value: str, known: Mapping[str, str], args: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -75,9 +75,16 @@ _RULES = (
         TransientError,
         "check the network between the engine and the registry, then try again",
     ),
-    _rule(r"manifest unknown|name unknown|not found|no such|does not exist", NotFoundError),
+    _rule(r"manifest unknown|name unknown|not found|no such|does not exist|not a directory", NotFoundError),
     _rule(r"http response to https client", UsageError, "add the registry to the engine's insecure-registries"),
 )
+
+
+_NOISE = re.compile(
+    r"(?:failed to create (?:shim )?task(?: for container)?: |runc create failed: "
+    r"|unable to start container process: )|: unknown$"
+)
+"""What each layer of the engine puts around the reason why a process could not be started."""
 
 
 def said(subject: str, text: str, *, otherwise: type[OpsctlError] = StepFailedError) -> OpsctlError:
@@ -88,7 +95,7 @@ def said(subject: str, text: str, *, otherwise: type[OpsctlError] = StepFailedEr
         text: the engine's words; cut to one line.
         otherwise: error when no rule matches.
     """
-    line = " ".join(text.split())
+    line = _NOISE.sub("", " ".join(text.split()))
     rule = next((rule for rule in _RULES if rule.pattern.search(line)), None)
     if rule is None:
         return otherwise(f"{subject}: {line}")

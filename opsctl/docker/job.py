@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from opsctl.docker import faults
 from opsctl.docker.context import Context
 from opsctl.docker.dockerfile import Dockerfile
-from opsctl.errors import StepFailedError
+from opsctl.errors import (
+    ConfigError,
+    DeniedError,
+    LocalIOError,
+    MissingToolError,
+    OpsctlError,
+    Problem,
+    StepFailedError,
+    TransientError,
+)
 
-__all__ = ["BUILDX_HINT", "Build", "BuildFailedError", "Tail"]
+__all__ = ["BUILDX_HINT", "Build", "BuildFailedError", "Tail", "failure"]
 
 BUILDX_HINT = "install buildx (https://docs.docker.com/go/buildx/); opsctl uses it when `docker buildx version` works"
 
 TAIL_LINES = 20
+
+_AT_LINE = re.compile(r"(?:dockerfile )?parse error (?:on )?line (\d+): (.*)", re.IGNORECASE)
+_COMMAND = re.compile(r"returned a non-zero code|executor failed running|did not complete successfully")
+_BUILDKIT = re.compile(r"requires? BuildKit", re.IGNORECASE)
+_OUTSIDE = (DeniedError, LocalIOError, TransientError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +78,33 @@ class BuildFailedError(StepFailedError):
         self.file = file
         self.line = line
         self.tail = tail
+
+
+def failure(
+    build: Build, text: str, *, line: int = 0, instruction: str = "", tail: tuple[str, ...] = ()
+) -> OpsctlError:
+    """Return the error for what a builder said.
+
+    Args:
+        build: what was built.
+        text: the builder's words.
+        line: of the instruction that failed, 0 when it is not known.
+        instruction: as the builder shows it, "" when none was begun.
+        tail: last lines of output.
+    """
+    file = str(build.context.dockerfile)
+    where = f"{file}:{line}" if line else file
+    text = " ".join(text.split())
+    if _BUILDKIT.search(text):
+        return MissingToolError(f"{where}: {text}", hint=BUILDX_HINT)
+    error = faults.said(f"{where}: {instruction}" if instruction else where, text)
+    # What a command is called or prints says nothing about the engine or a registry.
+    if not _COMMAND.search(text) and (isinstance(error, _OUTSIDE) or instruction.startswith("FROM")):
+        return error
+    if instruction:
+        return BuildFailedError(error.message, file=file, line=line, tail=tail)
+    at = _AT_LINE.search(text)
+    return ConfigError([Problem(file, int(at[1]), 1, at[2]) if at else Problem(file, 0, 0, text)])
 
 
 class Tail:
