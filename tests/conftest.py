@@ -1,3 +1,3 @@
 """What every test stands on; the fixtures are in the modules named here."""
 
-pytest_plugins = ["pytester", "servers.plugin", "harness.isolation", "harness.program", "harness.soak"]
+pytest_plugins = ["pytester", "servers.plugin", "harness.isolation", "harness.program", "harness.soak", "deployment.plugin"]

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
 
 import msgspec
 
@@ -18,10 +17,9 @@ from opsctl.deploy.gate import Gate
 from opsctl.deploy.history import Current, Good, promote
 from opsctl.deploy.journal import JournalBook
 from opsctl.deploy.model import Attempt, ImageRecord, Release, Stage, StageRun
-from opsctl.deploy.site import Site, revision_of
+from opsctl.deploy.site import Site, Work, revision_of
 from opsctl.deploy.target import Materials, Revision
 from opsctl.errors import InterruptedRunError, OpsctlError, StepFailedError, TransientError
-from opsctl.events import SpanFinished, SpanStarted
 from opsctl.state import Lease
 
 __all__ = ["STAGES", "Run", "drive", "pass_gate"]
@@ -65,10 +63,6 @@ class Run:
         before = self.site.records.current()
         return promote(before, seq=self.attempt.seq, good=good, retain=self.attempt.retain)
 
-    def span(self, stage: Stage) -> str:
-        """The piece of work that a stage is."""
-        return f"{self.site.span}/{stage}"
-
     def learn(self, image: ImageRecord) -> None:
         """Take in which image it is."""
         spec = msgspec.structs.replace(self.attempt.spec, image=image.id)
@@ -97,36 +91,28 @@ def drive(run: Run, *, position: int = 0) -> bool:
 
 
 def _take(run: Run, stage: Stage) -> None:
-    begun, started = time.monotonic(), datetime.now(UTC)
-    run.site.sink(SpanStarted(run.span(stage), stage, parent=run.site.span))
-    status: Literal["ok", "failed"] = "failed"
-    detail = hint = ""
+    started = datetime.now(UTC)
+    work = Work("")
     try:
-        detail = STAGES[stage](run)
-        status = "ok"
-    except (Exception, KeyboardInterrupt) as error:
-        hint = error.hint if isinstance(error, OpsctlError) else ""
-        detail = str(error) or "interrupted"
-        raise
+        with run.site.work(stage) as work:
+            work.detail = STAGES[stage](run, work)
     finally:
-        seconds = time.monotonic() - begun
-        run.site.sink(SpanFinished(run.span(stage), status, seconds, detail, hint))
-        taken = StageRun(stage, started, round(seconds, 3), status, detail)
+        taken = StageRun(stage, started, round(work.seconds, 3), work.status, work.detail)
         run.attempt = msgspec.structs.replace(run.attempt, stages=(*run.attempt.stages, taken))
 
 
-def _build(run: Run) -> str:
-    image = run.site.supply.build(span=run.span("build"))
+def _build(run: Run, work: Work) -> str:
+    image = run.site.supply.build(span=work.span)
     run.learn(image)
     return f"{image.ref} is {image.id}"
 
 
-def _test(run: Run) -> str:
-    return run.site.supply.test(_image(run), span=run.span("test"))
+def _test(run: Run, work: Work) -> str:
+    return run.site.supply.test(_image(run), span=work.span)
 
 
-def _push(run: Run) -> str:
-    image = run.site.supply.push(_image(run), span=run.span("push"))
+def _push(run: Run, work: Work) -> str:
+    image = run.site.supply.push(_image(run), span=work.span)
     run.learn(image)
     return image.digest
 
@@ -137,22 +123,22 @@ def _image(run: Run) -> ImageRecord:
     return run.attempt.image
 
 
-def _start(run: Run) -> str:
+def _start(run: Run, _: Work) -> str:
     run.site.target.start(run.revision, run.materials)
     return f"release {run.attempt.revision} on {run.site.target.place}"
 
 
-def _health(run: Run) -> str:
+def _health(run: Run, _: Work) -> str:
     run.process, detail = pass_gate(run.site, run.lease, run.revision)
     return detail
 
 
-def _switch(run: Run) -> str:
+def _switch(run: Run, _: Work) -> str:
     run.site.target.switch(run.revision, fence=run.lease.fence)
     return f"release {run.attempt.revision} serves"
 
 
-def _bake(run: Run) -> str:
+def _bake(run: Run, _: Work) -> str:
     # The place of the log gate: what serves is looked at once more, before the way back is given up.
     probe = run.site.target.probe(run.revision)
     if not probe.alive or not probe.passed:
@@ -162,7 +148,7 @@ def _bake(run: Run) -> str:
     return probe.detail
 
 
-def _retire(run: Run) -> str:
+def _retire(run: Run, _: Work) -> str:
     keep = run.pointer.kept
     try:
         run.site.target.retire(serving=run.attempt.revision, keep=keep)
@@ -175,7 +161,7 @@ def _retire(run: Run) -> str:
     return f"{len(keep)} kept"
 
 
-def _record(run: Run) -> str:
+def _record(run: Run, _: Work) -> str:
     pointer = run.pointer
     release = Release.of(run.attempt, "succeeded", recovered=run.recovered)
     run.site.records.add(release, fence=run.lease.fence)
@@ -184,7 +170,7 @@ def _record(run: Run) -> str:
     return f"release {run.attempt.seq}"
 
 
-STAGES: Mapping[Stage, Callable[[Run], str]] = {
+STAGES: Mapping[Stage, Callable[[Run, Work], str]] = {
     "build": _build,
     "test": _test,
     "push": _push,

@@ -6,6 +6,7 @@ without it there is no revision, and as long as there are files of one that was 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
@@ -135,7 +136,8 @@ def differing(store: Store, manifest: Manifest) -> list[str]:
 def remove(store: Store, number: int) -> None:
     """Remove what there is of a revision: files first, so that a half-removed one is still found."""
     _each(lambda item: store.delete(item.key), list(_listed(store, directory(number))))
-    store.delete(manifest_key(number))
+    with contextlib.suppress(NotFoundError):  # not even the bucket is there yet
+        store.delete(manifest_key(number))
 
 
 def _listed(store: Store, prefix: str) -> Iterator[ObjectInfo]:

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from opsctl.config.models import Health
+from opsctl.events import Status
 
 __all__ = [
     "ArtifactRecord",
@@ -183,7 +184,7 @@ class StageRun(msgspec.Struct, frozen=True):
     stage: Stage
     started: datetime
     seconds: float
-    status: Literal["ok", "failed", "skipped"] = "ok"
+    status: Status = "ok"
     detail: str = ""
 
 

@@ -6,7 +6,6 @@ Knows nothing of project files and of images; `opsctl.deploy.service` brings tho
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -79,7 +78,6 @@ class DeployResult(msgspec.Struct, frozen=True, kw_only=True):
         release: record of what serves now.
         recovered: record of an attempt that had been killed and was finished or undone first.
         url: where people can look at it, "" for nowhere.
-        seconds: how long it took.
     """
 
     plan: DeployPlan
@@ -87,7 +85,6 @@ class DeployResult(msgspec.Struct, frozen=True, kw_only=True):
     release: Release
     recovered: Release | None = None
     url: str = ""
-    seconds: float
 
 
 Want = Callable[[Current | None], Wanted]
@@ -106,8 +103,7 @@ def carry_out(site: Site, want: Want, terms: Terms) -> DeployResult:
         InterruptedRunError: it was interrupted; the message says what serves.
         OpsctlError: it failed before the target was touched.
     """
-    begun = time.monotonic()
-    with site.records.lock(purpose=f"deploy of {site.slot}", wait=terms.lock_wait, ttl=terms.lock_ttl) as lease:
+    with site.work() as work, _locked(site, terms) as lease:
         book = site.records.open_journal(lease)
         recovered = recover(site, lease, book)
         wanted = want(site.records.current())
@@ -118,14 +114,14 @@ def carry_out(site: Site, want: Want, terms: Terms) -> DeployResult:
         run = _run(site, lease, book, wanted, situation, plan=plan, terms=terms)
         changed = plan.verdict != "unchanged" and _attempt(run)
         release = _serving(site)
-        return DeployResult(
-            plan=plan,
-            changed=changed,
-            release=release,
-            recovered=recovered,
-            url=_url(site, release),
-            seconds=round(time.monotonic() - begun, 3),
-        )
+        work.status = "ok" if changed else "unchanged"
+        work.detail = f"release {release.seq} {'serves' if changed else 'serves already'}"
+    return DeployResult(plan=plan, changed=changed, release=release, recovered=recovered, url=_url(site, release))
+
+
+def _locked(site: Site, terms: Terms) -> Lease:
+    purpose = f"deploy of {site.slot}"
+    return site.records.lock(purpose=purpose, wait=terms.lock_wait, ttl=terms.lock_ttl, sink=site.sink)
 
 
 def propose(site: Site, want: Want, terms: Terms) -> DeployPlan:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from opsctl.deploy.model import Attempt, ImageRecord, Slot
 from opsctl.deploy.records import Records
 from opsctl.deploy.target import Materials, Revision, Target
-from opsctl.errors import InterruptedRunError
-from opsctl.events import Level, Message, Sink, discard
+from opsctl.errors import InterruptedRunError, OpsctlError
+from opsctl.events import Level, Message, Sink, SpanFinished, SpanStarted, Status, discard
 from opsctl.state import Lease
 
-__all__ = ["Site", "Supply", "revision_of"]
+__all__ = ["Site", "Supply", "Work", "revision_of"]
 
 
 class Supply(Protocol):
@@ -34,6 +36,23 @@ class Supply(Protocol):
         """Push it and return it with the digest that the registry has."""
 
 
+@dataclass(slots=True)
+class Work:
+    """A piece of work under way; the block that does it fills it in.
+
+    Args:
+        span: id of it.
+        status: how it ended.
+        detail: one line: what came of it, or why it failed.
+        seconds: how long it took.
+    """
+
+    span: str
+    status: Status = "ok"
+    detail: str = ""
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What the stages of a deploy work with.
@@ -45,6 +64,7 @@ class Site:
         supply: where images come from.
         resolve: from references of secrets to their values.
         sink: told what is going on.
+        parent: piece of work that this one belongs to, "" for none.
         cancel: set by whoever wants the work to end early.
     """
 
@@ -54,6 +74,7 @@ class Site:
     supply: Supply
     resolve: Callable[[Mapping[str, str]], Mapping[str, str]]
     sink: Sink = discard
+    parent: str = ""
     cancel: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -64,6 +85,25 @@ class Site:
     def say(self, text: str, level: Level = "info", *, hint: str = "") -> None:
         """Tell a person."""
         self.sink(Message(self.span, text, level, hint))
+
+    @contextmanager
+    def work(self, stage: str = "") -> Iterator[Work]:
+        """Tell that the whole, or one stage of it, starts, and when and how it ended."""
+        span, parent = (f"{self.span}/{stage}", self.span) if stage else (self.span, self.parent)
+        self.sink(SpanStarted(span, stage or f"deploy {self.slot}", parent))
+        begun, work, hint = time.monotonic(), Work(span), ""
+        try:
+            yield work
+        except (KeyboardInterrupt, InterruptedRunError) as error:
+            work.status, work.detail = "cancelled", str(error) or "interrupted"
+            raise
+        except Exception as error:
+            work.status, work.detail = "failed", str(error)
+            hint = error.hint if isinstance(error, OpsctlError) else ""
+            raise
+        finally:
+            work.seconds = time.monotonic() - begun
+            self.sink(SpanFinished(span, work.status, work.seconds, work.detail, hint))
 
     def materials(self, revision: Revision) -> Materials:
         """Return what a recorded revision is made from.
