@@ -22,6 +22,23 @@ __all__ = ["COMMANDS", "make_app"]
 _AT = "opsctl.cli.commands"
 
 COMMANDS: Mapping[str, Entry | Branch] = {
+    "storage": Branch(
+        "Work with objects on file://, s3://, gs://, az:// and mem:// stores.",
+        {
+            "ls": Entry(f"{_AT}.storage:ls", "List objects."),
+            "cat": Entry(f"{_AT}.storage:cat", "Print the bytes of an object."),
+            "stat": Entry(f"{_AT}.storage:stat", "Show what is known of one object."),
+            "rm": Entry(f"{_AT}.storage:rm", "Delete objects."),
+        },
+    ),
+    "config": Branch(
+        "Show and check opsctl.yaml.",
+        {
+            "check": Entry(f"{_AT}.config:check", "Check the project file without touching anything else."),
+            "schema": Entry(f"{_AT}.config:schema", "Print the JSON Schema of opsctl.yaml."),
+            "show": Entry(f"{_AT}.config:show", "Show the project as opsctl sees it, defaults included."),
+        },
+    ),
     "completion": Entry(f"{_AT}.completion:completion", "Print the completion script of a shell."),
 }
 

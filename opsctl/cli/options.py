@@ -109,9 +109,7 @@ GLOBAL_OPTIONS: tuple[GlobalOption, ...] = (
         store=_setter("config"),
         metavar="FILE",
         type=click.Path(),
-        envvar="OPSCTL_CONFIG",
-        show_envvar=True,
-        help="The project's opsctl.yaml; by default it is looked for here and in the directories above.",
+        help="The project's opsctl.yaml; by default OPSCTL_CONFIG, or the next one upwards.",
     ),
     GlobalOption(
         "--set",

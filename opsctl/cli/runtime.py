@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 from opsctl.cli.options import Settings
 
 if TYPE_CHECKING:
+    from msgspec import Struct
+
     from opsctl.cli.output.renderer import Renderer
     from opsctl.cli.output.table import Table
+    from opsctl.config.project import LoadedProject
     from opsctl.events import Sink
+    from opsctl.storage import StoreOptions
 
 __all__ = ["OutputClosedError", "Runtime"]
 
@@ -105,6 +109,43 @@ class Runtime:
     def sink(self) -> Sink:
         """Give this to services: it draws their events."""
         return self.renderer.event
+
+    def load_project(self, *, targets: bool = True) -> LoadedProject:
+        """Load the project that `--config` names, or the one around the working directory, with `--set` applied.
+
+        Args:
+            targets: check the options of every deploy target too; a command that never deploys need not import them.
+
+        Raises:
+            ConfigError: there is none, or it is wrong.
+            UsageError: a `--set` that is not PATH=VALUE.
+        """
+        from opsctl.config.project import load_project
+        from opsctl.plugins import DEPLOY_TARGETS
+
+        return load_project(
+            Path(self.settings.config) if self.settings.config else None,
+            cwd=self.cwd,
+            overrides=self.settings.overrides,
+            env=self.env,
+            target_models=(lambda kind: cast("type[Struct]", DEPLOY_TARGETS.load(kind).options)) if targets else None,
+        )
+
+    def store_options(self) -> StoreOptions:
+        """Return the options of stores in the project; none where there is no project, because stores work without.
+
+        Raises:
+            ConfigError: there is a project, but it is wrong.
+        """
+        from opsctl.config.project import find_project
+        from opsctl.errors import ConfigError
+
+        if not self.settings.config and not self.settings.overrides:
+            try:
+                find_project(self.cwd, env=self.env)
+            except ConfigError:
+                return {}
+        return self.load_project(targets=False).project.stores
 
     def show(
         self,

@@ -50,7 +50,7 @@ class StoreURL:
         root, slash, name = self.path.rpartition("/")
         if not name:
             raise UsageError(f"{self} names no object", hint="give a name after the last '/'")
-        keep = "/" if slash and not root and self.scheme == "file" else root
+        keep = root or (("/" if slash else ".") if self.scheme == "file" else "")
         return StoreURL(self.scheme, self.bucket, keep), name
 
 

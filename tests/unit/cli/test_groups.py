@@ -41,10 +41,9 @@ def test_they_add_up_or_the_last_one_wins(program: Program) -> None:
 
 
 def test_the_command_line_wins_over_the_environment(program: Program) -> None:
-    env = {"OPSCTL_LOG_FORMAT": "json", "OPSCTL_CONFIG": "a.yaml"}
+    env = {"OPSCTL_LOG_FORMAT": "json"}
     assert settings(program, "-ojson", "settings", env=env)["log_format"] == "json"
     assert settings(program, "--log-format", "plain", "settings", "-ojson", env=env)["log_format"] == "plain"
-    assert settings(program, "-ojson", "settings", env=env)["config"] == "a.yaml"
 
 
 def test_a_wrong_value_in_the_environment_is_told(program: Program) -> None:

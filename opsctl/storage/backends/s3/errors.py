@@ -89,7 +89,7 @@ def translate(error: Exception, *, name: str, host: str) -> OpsctlError:
         return UsageError(f"{name}: {_words(error)}")
     if isinstance(error, sdk.SSLError):
         return TransientError(f"{name}: no trusted connection to {host}", hint="set AWS_CA_BUNDLE for a private CA")
-    if isinstance(error, (sdk.HTTPClientError, *_BROKEN)):
+    if isinstance(error, (sdk.HTTPClientError, sdk.ConnectionError, *_BROKEN)):
         return TransientError(f"{name}: {_broken(error)} {host}", hint="check the endpoint and the network")
     return OpsctlError(f"{name}: {_words(error)}")
 

@@ -1,0 +1,100 @@
+"""`opsctl storage ls|cat|stat|rm`: objects on every kind of store."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import click
+import msgspec
+
+from opsctl.cli.groups import Command
+from opsctl.cli.output.table import describe
+from opsctl.cli.output.units import size, timestamp
+from opsctl.cli.runtime import Runtime
+from opsctl.storage import ObjectInfo, StoreOptions, StoreURL, parse_url
+from opsctl.storage.listing import Listed, list_url, open_object
+
+__all__ = ["cat", "ls", "rm", "stat"]
+
+_BLOCK = 1024 * 1024
+
+
+def _parse(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ...]) -> Any:
+    del ctx, param
+    return parse_url(value) if isinstance(value, str) else tuple(map(parse_url, value))
+
+
+@click.command("ls", cls=Command, formats=("text", "json", "csv"))
+@click.argument("url", type=click.Path(), callback=_parse)
+@click.option("-r", "--recursive", is_flag=True, help="List every object below, not only the first level.")
+@click.pass_obj
+def ls(runtime: Runtime, url: StoreURL, recursive: bool) -> None:
+    """List objects.
+
+    URL is file://DIR, s3://BUCKET/PREFIX, gs://..., az://..., or a local path. With -o json every object is one
+    JSON document on a line of its own; sizes are bytes, times seconds since 1970.
+    """
+    runtime.show_items(
+        list_url(url, options=runtime.store_options(), recursive=recursive),
+        line=_line,
+        columns=("kind", "name", "size", "modified", "etag"),
+        row=lambda found: (found.kind, found.name, found.size, found.modified, found.etag),
+    )
+
+
+@click.command("cat", cls=Command, formats=("text",))
+@click.argument("url", type=click.Path(), callback=_parse)
+@click.option("--start", type=click.IntRange(min=0), default=0, metavar="BYTES", help="Skip so many bytes.")
+@click.option("--length", type=click.IntRange(min=0), metavar="BYTES", help="Print at most so many bytes.")
+@click.pass_obj
+def cat(runtime: Runtime, url: StoreURL, start: int, length: int | None) -> None:
+    """Print the bytes of an object."""
+    store, key = open_object(url, options=runtime.store_options())
+    with closing(store), store.get(key, start=start, length=length) as body:
+        while block := body.read(_BLOCK):
+            runtime.write_bytes(block)
+
+
+@click.command("stat", cls=Command)
+@click.argument("url", type=click.Path(), callback=_parse)
+@click.pass_obj
+def stat(runtime: Runtime, url: StoreURL) -> None:
+    """Show what is known of one object."""
+    store, key = open_object(url, options=runtime.store_options())
+    with closing(store):
+        runtime.show(store.stat(key), text=_facts)
+
+
+@click.command("rm", cls=Command)
+@click.argument("urls", type=click.Path(), callback=_parse, nargs=-1, required=True, metavar="URL...")
+@click.pass_obj
+def rm(runtime: Runtime, urls: tuple[StoreURL, ...]) -> None:
+    """Delete objects.
+
+    An object that is not there ends the command with exit code 4; what stands before it has been deleted.
+    """
+    deleted = (_delete(url, runtime.store_options()) for url in urls)
+    runtime.show_items(deleted, line=lambda item: f"deleted {item['deleted']}", columns=(), row=list)
+
+
+def _delete(url: StoreURL, options: StoreOptions) -> dict[str, str]:
+    store, key = open_object(url, options=options)
+    with closing(store):
+        store.stat(key)  # the contract calls deleting an absent object no error; a person wants to know
+        store.delete(key)
+    return {"deleted": str(url)}
+
+
+def _line(found: Listed) -> str:
+    length = "-" if found.size is None else size(found.size)
+    time = "-" if found.modified is None else timestamp(found.modified)
+    return f"{length:>8}  {time:>19}  {found.name}"
+
+
+def _facts(found: ObjectInfo) -> str:
+    facts = msgspec.to_builtins(found)
+    facts["size"] = f"{found.size} ({size(found.size)})" if found.size >= _BLOCK else found.size
+    facts["mtime"] = timestamp(found.mtime)
+    nested = {f"{name}.{key}": value for name in ("checksums", "metadata") for key, value in facts.pop(name).items()}
+    return describe({name: value for name, value in {**facts, **nested}.items() if value != ""})
