@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol, cast
 
 from opsctl.errors import LocalIOError, OpsctlError, TransientError
 
-__all__ = ["Download", "ReadsBytes", "blocks", "check_end", "empty", "read_exact"]
+__all__ = ["Download", "Exact", "ReadsBytes", "blocks", "check_end", "empty", "read_exact"]
 
 
 class ReadsBytes(Protocol):
@@ -83,6 +83,44 @@ def _read(body: BinaryIO, amount: int, *, name: str) -> bytes:
         raise
     except (OSError, ValueError) as error:  # ValueError: a file that somebody closed
         raise LocalIOError(f"{name}: cannot read the source: {error}") from error
+
+
+class Exact(io.RawIOBase):
+    """A body of exactly `size` bytes, for an SDK that wants to read it on its own.
+
+    Reading raises LocalIOError before the last byte is handed out if the body is not as long as announced. It can be
+    told where it is, but not be rewound.
+
+    Args:
+        body: what the caller of `put` gave.
+        size: bytes.
+        name: of the object, for messages.
+    """
+
+    def __init__(self, body: BinaryIO, size: int, *, name: str) -> None:
+        super().__init__()
+        self._body = body
+        self._size = size
+        self._position = 0
+        self._name = name
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes were read."""
+        return self._position
+
+    def read(self, amount: int | None = -1, /) -> bytes:
+        """Return exactly `amount` bytes, or what is left up to the size."""
+        left = self._size - self._position
+        wanted = left if amount is None or amount < 0 else min(amount, left)
+        data = read_exact(self._body, wanted, name=self._name)
+        if wanted == left:
+            check_end(self._body, name=self._name)
+        self._position += wanted
+        return data
 
 
 class Download(io.RawIOBase):

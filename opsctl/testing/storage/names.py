@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HOSTILE", "LEAVING", "ORDERED"]
+__all__ = ["BEYOND_16_BITS", "HOSTILE", "LEAVING", "ORDERED"]
 
 HOSTILE = {
     "space": "a b",
@@ -78,9 +78,11 @@ ORDERED = sorted(
         "dir0",
         "dir1/x",
         "ü",
-        "\uff5e",  # sorts before the next one in UTF-8, after it in UTF-16
         "\U0001f680",
     ],
     key=str.encode,
 )
-"""Keys whose order differs between UTF-8 bytes, UTF-16 units, lower case and a walk of directories."""
+"""Keys whose order differs between UTF-8 bytes, lower case and a walk of directories."""
+
+BEYOND_16_BITS = ["\uff5e", "\uff5e/a", "\U0001f680", "\U0001f680/a"]
+"""Keys in the order of UTF-8 bytes, whose order in UTF-16 units is another."""

@@ -268,10 +268,15 @@ class MultipartConformance(Conformance):
 
     def test_an_aborted_upload_leaves_nothing(self, store: _PartsStore) -> None:
         upload = store.begin_upload("key")
-        part = self._send(store, upload, b"x", 1)
+        self._send(store, upload, b"x", 1)
         store.abort_upload("key", upload)
         store.abort_upload("key", upload)
         assert keys(store) == []
+
+    def test_an_aborted_upload_cannot_finish(self, store: _PartsStore) -> None:
+        upload = store.begin_upload("key")
+        part = self._send(store, upload, b"x", 1)
+        store.abort_upload("key", upload)
         with pytest.raises((NotFoundError, ConflictError)):
             store.finish_upload("key", upload, [part])
         assert keys(store) == []

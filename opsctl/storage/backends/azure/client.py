@@ -1,0 +1,59 @@
+"""The SDK's client of one account: timeouts, retries and sizes of requests in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+from azure.storage.blob import BlobServiceClient, ExponentialRetry
+from requests.adapters import HTTPAdapter
+
+from opsctl import __version__
+from opsctl.errors import UsageError
+from opsctl.storage.backends.azure.account import Account
+
+__all__ = ["PUT_SIZE", "make_client"]
+
+_MIB = 1024 * 1024
+PUT_SIZE = 16 * _MIB
+"""Largest object in bytes that is sent in one request, from memory."""
+_GET_SIZE = 8 * _MIB
+"""Bytes of one request of a download; the SDK holds them in memory."""
+_CONNECT_SECONDS = 4
+_READ_SECONDS = 60
+_CONNECTIONS = 64
+"""Threads of one transfer share a client; fewer connections than threads would make them queue."""
+
+
+def make_client(account: Account, *, name: str) -> BlobServiceClient:
+    """Return a client of the account.
+
+    Raises:
+        UsageError: the endpoint is not a URL.
+    """
+    try:
+        return BlobServiceClient(
+            account.endpoint,
+            credential=account.credential,
+            transport=_transport(),
+            # The SDK's own default waits 15 s before its first retry, and over a minute in all.
+            retry_policy=ExponentialRetry(initial_backoff=0, increment_base=2, retry_total=2, random_jitter_range=1),
+            connection_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            max_single_put_size=PUT_SIZE,
+            max_single_get_size=_GET_SIZE,
+            max_chunk_get_size=_GET_SIZE,
+            user_agent=f"opsctl/{__version__}",
+        )
+    except ValueError as error:
+        hint = "give a URL, for example https://ACCOUNT.blob.core.windows.net"
+        raise UsageError(f"{name}: {account.endpoint!r} is not an endpoint", hint=hint) from error
+
+
+def _transport() -> Any:
+    session = requests.Session()
+    session.trust_env = True
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    return RequestsTransport(session=session, session_owner=True)
