@@ -4,7 +4,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 WORKERS := 2
 ARGS :=
 
@@ -65,7 +65,7 @@ $(VENV)/.demo: $(DECLARED) | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: $(DECLARED) | $(BIN)/python
-	$(PIP) --editable '.[test]'
+	$(PIP) --editable '.[dask,test]'
 	touch $(VENV)/.demo $@
 
 $(VENV)/.dev: $(DECLARED) | $(BIN)/python
