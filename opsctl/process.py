@@ -89,10 +89,11 @@ def spawn(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int | IO[bytes] = subprocess.PIPE,
 ) -> Child:
-    """Start a child in a process group of its own, with standard input closed, and return at once.
+    """Start a child in a process group of its own, with empty standard input by default, and return at once.
 
     Raises:
         MissingToolError: the program is not installed.
@@ -102,7 +103,7 @@ def spawn(
             list(argv),
             cwd=cwd,
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,

@@ -1,0 +1,415 @@
+"""Children of a run: many at once, one loop that sleeps until something happens.
+
+Each child has a session of its own, and is over when it, its process group and its orphans are gone (see
+docs/decisions/005-pipelines.md). The loop waits in one selector for pipes, for the ends of children (a pidfd each), for
+signals and for the next deadline. Must not know what a step is.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import selectors
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+from opsctl import process
+from opsctl.pipeline import orphans
+from opsctl.pipeline.orphans import Orphans
+
+__all__ = ["GRACE", "LINGER", "Children", "Ended", "Launch", "Stream"]
+
+GRACE: Final = 10.0
+"""Seconds between SIGTERM and SIGKILL; what docker stop gives, too."""
+LINGER: Final = 2.0
+"""Seconds that what a child left behind has to end by itself: a `tee` behind its output, say."""
+_STUCK: Final = 5.0
+"""Seconds after SIGKILL at which a process that the kernel cannot end (a dead network disk) is given up."""
+_FIRST_LOOK: Final = 0.01
+_LAST_LOOK: Final = 0.2
+_TIMERS_KEPT: Final = 100
+_CHUNK: Final = 64 * 1024
+
+Stream = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A child to start.
+
+    Args:
+        argv: program and arguments.
+        env: its whole environment.
+        cwd: its working directory.
+        stdin: what it can read; None for nothing.
+        merged: one pipe for both outputs, which keeps their order; what comes is "stdout".
+        timeout: seconds after which it is stopped; None for no limit.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    stdin: bytes | None = None
+    merged: bool = True
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended.
+
+    Args:
+        code: exit code; negative signal number when a signal ended it.
+        seconds: from its start until everything of it was gone.
+        timed_out: it was stopped because its time was over.
+        stopped: it was stopped from outside.
+        left_behind: processes that it left behind had to be ended.
+    """
+
+    code: int
+    seconds: float
+    timed_out: bool = False
+    stopped: bool = False
+    left_behind: bool = False
+
+
+Receive = Callable[[str, Stream, bytes], None]
+"""Takes what a child printed: its key, the stream, the bytes."""
+Finish = Callable[[str, Ended], None]
+"""Takes the end of a child; comes after the last of its output."""
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A child, from its start until everything of it is gone.
+
+    Args:
+        exit_fd: becomes readable when the child has exited; -1 once that is known.
+        streams: our ends of the pipes that are still open.
+        code: exit code, None while the child runs.
+        deadline: when what is left after the exit has had its time.
+        look: seconds until the next look at what is left; 0 while nobody looks.
+        family: descendants that were seen when it was killed.
+    """
+
+    key: str
+    child: process.Child
+    since: float
+    exit_fd: int
+    streams: dict[int, Stream]
+    code: int | None = None
+    deadline: float = 0.0
+    look: float = 0.0
+    timed_out: bool = False
+    stopped: bool = False
+    left_behind: bool = False
+    terminated: bool = False
+    killed: bool = False
+    family: frozenset[int] = frozenset()
+
+
+class Children:
+    """The running children. A context: whatever happens, none is left after it.
+
+    Args:
+        receive: gets what they print.
+        finish: gets each one's end.
+        owner: the environment variable whose value is the child's key, by which orphans are told apart.
+        grace: seconds between SIGTERM and SIGKILL.
+        linger: seconds that what a child left behind has to end by itself.
+    """
+
+    def __init__(
+        self, receive: Receive, finish: Finish, *, owner: str, grace: float = GRACE, linger: float = LINGER
+    ) -> None:
+        self._receive = receive
+        self._finish = finish
+        self._owner = owner
+        self._grace = grace
+        self._linger = linger
+        self._orphans = Orphans()
+        self._selector = selectors.DefaultSelector()
+        self._running: dict[str, _Running] = {}
+        self._pids: set[int] = set()
+        self._watched: list[int] = []
+        self._timers: list[tuple[float, int, _Running, Callable[[_Running], None]]] = []
+        self._numbers = itertools.count()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._abandon()
+            self._sweep()
+        finally:
+            self._orphans.close()
+            self._selector.close()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def watch(self, file: int) -> None:
+        """Return from `turn` when `file` becomes readable, too."""
+        self._selector.register(file, selectors.EVENT_READ)
+        self._watched.append(file)
+
+    def start(self, key: str, launch: Launch) -> None:
+        """Start a child.
+
+        Args:
+            key: names it in what comes back.
+            launch: what to start.
+
+        Raises:
+            MissingToolError: the program is not installed.
+            StepFailedError: the working directory does not exist.
+            OSError: the system refuses (too many processes, not executable).
+        """
+        ours: dict[int, Stream] = {}
+        theirs: list[int] = []
+        names: tuple[Stream, ...] = ("stdout",) if launch.merged else ("stdout", "stderr")
+        try:
+            for name in names:
+                read, write = os.pipe()
+                ours[read] = name
+                theirs.append(write)
+            child = _spawn(launch, theirs)
+            exit_fd = _exit_fd(child)
+        except BaseException:
+            _close(ours)
+            raise
+        finally:
+            _close(theirs)
+        self._register(_Running(key, child, time.monotonic(), exit_fd, ours), launch.timeout)
+
+    def _register(self, running: _Running, timeout: float | None) -> None:
+        self._running[running.key] = running
+        self._pids.add(running.child.pid)
+        for file in running.streams:
+            self._selector.register(file, selectors.EVENT_READ, (self._read, running))
+        self._selector.register(running.exit_fd, selectors.EVENT_READ, (self._exited, running))
+        if timeout is not None:
+            self._after(timeout, running, self._time_out)
+
+    def turn(self) -> None:
+        """Sleep until something happens, and deal with it."""
+        wait = max(self._timers[0][0] - time.monotonic(), 0) if self._timers else None
+        for key, _ in self._selector.select(wait):
+            if key.data is None:
+                continue
+            deal, running = key.data
+            if key.fd in running.streams or key.fd == running.exit_fd:  # else it was closed a moment ago
+                deal(running, key.fd)
+        while self._timers and self._timers[0][0] <= time.monotonic():
+            _, _, running, action = heapq.heappop(self._timers)
+            if self._running.get(running.key) is running:
+                action(running)
+
+    def terminate(self) -> None:
+        """Ask all children to end; what still lives when the grace is over is killed."""
+        for running in list(self._running.values()):
+            running.stopped = True
+            self._terminate(running)
+
+    def kill(self) -> None:
+        """Kill all children, and everything that they started, at once."""
+        for running in list(self._running.values()):
+            running.stopped = True
+            self._kill(running)
+
+    def _after(self, seconds: float, running: _Running, action: Callable[[_Running], None]) -> None:
+        if len(self._timers) > _TIMERS_KEPT + 4 * len(self._running):  # most belong to children that are over
+            self._timers = [timer for timer in self._timers if self._running.get(timer[2].key) is timer[2]]
+            heapq.heapify(self._timers)
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._numbers), running, action))
+
+    def _read(self, running: _Running, file: int) -> None:
+        chunk = os.read(file, _CHUNK)
+        if chunk:
+            self._receive(running.key, running.streams[file], chunk)
+        else:
+            self._shut(running, file)
+            self._settle(running)
+
+    def _shut(self, running: _Running, file: int) -> None:
+        self._selector.unregister(file)
+        os.close(file)
+        running.streams.pop(file, None)
+        if file == running.exit_fd:
+            running.exit_fd = -1
+
+    def _exited(self, running: _Running, file: int) -> None:
+        running.code = running.child.wait()
+        self._pids.discard(running.child.pid)
+        self._shut(running, file)
+        running.deadline = time.monotonic() + self._linger
+        self._settle(running)
+
+    def _settle(self, running: _Running) -> None:
+        """Once the child has exited: end it if nothing of it is left, else wait for that, for a while."""
+        if running.code is None:
+            return
+        left = self._left(running)
+        late = time.monotonic() >= running.deadline
+        if not left and (late or not running.streams):
+            self._end(running)
+            return
+        if left and late and not running.terminated:
+            running.left_behind = True
+            self._terminate(running)
+        if not running.look:
+            self._look_soon(running)
+
+    def _look_soon(self, running: _Running) -> None:
+        running.look = min(running.look * 2, _LAST_LOOK) or _FIRST_LOOK
+        self._after(running.look, running, self._look)
+
+    def _look(self, running: _Running) -> None:
+        self._settle(running)
+        if self._running.get(running.key) is running:
+            if running.killed:
+                self._kill_strays(running)
+            self._look_soon(running)
+
+    def _left(self, running: _Running) -> bool:
+        strays = self._strays(running)
+        return bool(strays) or _group_lives(running.child.pid)
+
+    def _strays(self, running: _Running) -> list[int]:
+        """Return the orphans that the child has left."""
+        leader = running.child.pid
+        return [
+            pid
+            for pid in self._orphans.living(self._pids)
+            if orphans.session(pid) == leader
+            or pid in running.family
+            or orphans.variable(pid, self._owner) == running.key
+        ]
+
+    def _end(self, running: _Running) -> None:
+        for file in list(running.streams):
+            self._shut(running, file)
+        del self._running[running.key]
+        code = running.code if running.code is not None else -signal.SIGKILL
+        seconds = time.monotonic() - running.since
+        ended = Ended(code, seconds, running.timed_out, running.stopped, running.left_behind)
+        self._finish(running.key, ended)
+
+    def _time_out(self, running: _Running) -> None:
+        if running.code is None and not running.stopped:
+            running.timed_out = True
+            self._terminate(running)
+
+    def _terminate(self, running: _Running) -> None:
+        if running.terminated:
+            return
+        running.terminated = True
+        process.signal_group(running.child, signal.SIGTERM)
+        if running.code is not None:
+            for pid in self._strays(running):
+                orphans.send(pid, signal.SIGTERM)
+        self._after(self._grace, running, self._kill)
+
+    def _kill(self, running: _Running) -> None:
+        if running.killed:
+            return
+        running.terminated = running.killed = True
+        if running.code is None:
+            running.family = frozenset(orphans.descendants(running.child.pid))
+        self._kill_strays(running)
+        for pid in running.family:
+            orphans.send(pid, signal.SIGKILL)
+        self._after(_STUCK, running, self._give_up)
+
+    def _kill_strays(self, running: _Running) -> None:
+        process.signal_group(running.child, signal.SIGKILL)
+        for pid in self._strays(running):
+            orphans.send(pid, signal.SIGKILL)
+
+    def _give_up(self, running: _Running) -> None:
+        running.left_behind = True
+        if running.exit_fd >= 0:
+            self._shut(running, running.exit_fd)
+        self._pids.discard(running.child.pid)
+        self._end(running)
+
+    def _abandon(self) -> None:
+        """Kill what still runs and wait for it; nobody wants to hear of it any more."""
+        self._receive = self._finish = _ignore
+        for file in self._watched:
+            self._selector.unregister(file)
+        self.kill()
+        while self._running:
+            self.turn()
+
+    def _sweep(self) -> None:
+        """End the orphans that could be put down to no child."""
+        for number, patience in ((signal.SIGTERM, self._linger), (signal.SIGKILL, _STUCK)):
+            strays = self._orphans.living(self._pids)
+            for pid in strays:
+                orphans.send(pid, number)
+            deadline = time.monotonic() + patience
+            while strays and time.monotonic() < deadline:
+                time.sleep(_FIRST_LOOK)
+                strays = self._orphans.living(self._pids)
+
+
+def _ignore(*_what: Any) -> None:
+    pass
+
+
+def _spawn(launch: Launch, outputs: Sequence[int]) -> process.Child:
+    stdout, stderr = outputs[0], outputs[-1]
+    if launch.stdin is None:
+        return process.spawn(launch.argv, cwd=launch.cwd, env=launch.env, stdout=stdout, stderr=stderr)
+    with tempfile.TemporaryFile() as stdin:  # a pipe could fill up before the child reads
+        stdin.write(launch.stdin)
+        stdin.seek(0)
+        return process.spawn(launch.argv, cwd=launch.cwd, env=launch.env, stdin=stdin, stdout=stdout, stderr=stderr)
+
+
+def _exit_fd(child: process.Child) -> int:
+    """Return a descriptor that becomes readable when the child has exited."""
+    try:
+        return os.pidfd_open(child.pid)
+    except (AttributeError, OSError):  # not Linux, before 5.3, or forbidden by a container's seccomp profile
+        pass
+    try:
+        read, write = os.pipe()
+    except OSError:
+        process.signal_group(child, signal.SIGKILL)
+        child.wait()
+        raise
+    threading.Thread(target=_tell_exit, args=(child, write), daemon=True).start()
+    return read
+
+
+def _tell_exit(child: process.Child, write: int) -> None:
+    child.wait()
+    os.close(write)
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _close(files: Iterable[int]) -> None:
+    for file in files:
+        os.close(file)
