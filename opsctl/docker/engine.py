@@ -317,12 +317,17 @@ def _unconnected(shown: str, error: Exception) -> OpsctlError:
 
 def _client(endpoint: Endpoint, *, version: str | None, timeout: float | None) -> APIClient:
     from docker.api.client import APIClient  # noqa: PLC0415
+    from docker.auth import AuthConfig  # noqa: PLC0415
 
     try:
-        return APIClient(**endpoint, version=version, timeout=timeout)  # type: ignore[arg-type]  # see connect
+        client = APIClient(**endpoint, version=version, timeout=timeout)  # type: ignore[arg-type]  # see connect
     except ValueError as error:
         # Credentials in config.json that are not base64 of "user:password" surface as a bare ValueError.
         raise _broken_config(error) from error
+    # Credentials come from `auth`, for the registry that is asked. The SDK would run every configured helper at each
+    # build, for every registry, and fail when one is not installed; an entry keeps it from reading the file again.
+    client._auth_configs = AuthConfig({"auths": {"unused.invalid": {}}})  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public way
+    return client
 
 
 def _broken_config(error: Exception) -> ConfigError:

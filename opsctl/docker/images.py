@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
-from opsctl.docker import progress
+from opsctl.docker import auth, progress
 from opsctl.docker.model import ImageInfo, Labels, image_info
 from opsctl.docker.progress import Layers
 from opsctl.docker.reference import Reference, parse
@@ -101,12 +102,40 @@ class Images:
         wanted = parse(reference)
         subject = f"pull {wanted}"
         layers, digest = Layers(sink, span), ""
-        with self._wire.stream(subject, lambda api: api.pull(*_pullable(wanted), stream=True, decode=True)) as notes:
+        login = auth.find(wanted.registry).payload()
+        options: Any = {"stream": True, "decode": True, "auth_config": login}
+        with self._wire.stream(subject, lambda api: api.pull(*_pullable(wanted), **options)) as notes:
             for note in progress.checked(notes, subject):
                 layers.note(note)
                 status = str(note.get("status", ""))
                 digest = status.removeprefix(_DIGEST_NOTE) if status.startswith(_DIGEST_NOTE) else digest
         return self._pulled(wanted, digest)
+
+    def push(self, reference: str, sink: Sink = discard, *, span: str = "") -> str:
+        """Send an image to its registry and return the digest of what was sent.
+
+        Args:
+            reference: with a tag ("latest" by default).
+            sink: told the bytes sent.
+            span: piece of work it belongs to.
+
+        Raises:
+            DeniedError: the registry wants other credentials.
+            NotFoundError: it is not in the engine.
+            TransientError: network; or the push ended without a digest.
+        """
+        wanted = parse(reference)
+        subject = f"push {wanted}"
+        login = auth.find(wanted.registry).payload()
+        options: Any = {"stream": True, "decode": True, "auth_config": login}
+        layers, digest = Layers(sink, span), ""
+        with self._wire.stream(subject, lambda api: api.push(wanted.name, wanted.tag or "latest", **options)) as notes:
+            for note in progress.checked(notes, subject):
+                layers.note(note)
+                digest = str((note.get("aux") or {}).get("Digest") or digest)
+        if not digest:
+            raise TransientError(f"{subject}: it ended without a digest")
+        return digest
 
     def _pulled(self, wanted: Reference, digest: str) -> ImageInfo:
         expected = wanted.digest or digest
@@ -124,8 +153,9 @@ class Images:
             NotFoundError: the registry has no such image.
             DeniedError: the registry wants other credentials.
         """
-        wanted = str(parse(reference))
-        found = self._wire.call(f"image {wanted}", lambda api: api.inspect_distribution(wanted))
+        wanted = parse(reference)
+        login = auth.find(wanted.registry).payload()
+        found = self._wire.call(f"image {wanted}", lambda api: api.inspect_distribution(str(wanted), login))
         return str(found["Descriptor"]["digest"])
 
 

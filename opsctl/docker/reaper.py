@@ -14,7 +14,7 @@ from pathlib import Path
 from opsctl.docker.engine import Engine
 from opsctl.docker.model import ContainerState, Labels
 
-__all__ = ["EXPIRES_LABEL", "OWNER_LABEL", "labels", "reap"]
+__all__ = ["EXPIRES_LABEL", "OWNER_LABEL", "abandoned", "labels", "reap"]
 
 OWNER_LABEL = "opsctl.test"
 EXPIRES_LABEL = "opsctl.test.expires"
@@ -28,11 +28,16 @@ def labels(engine: Engine, *, seconds: float) -> Labels:
     return {OWNER_LABEL: _owner(os.getpid()), EXPIRES_LABEL: f"{engine.time() + seconds + MARGIN_SECONDS:.0f}"}
 
 
-def reap(engine: Engine) -> list[str]:
-    """Remove what dead owners left behind, and return the names."""
+def abandoned(engine: Engine) -> list[ContainerState]:
+    """Return what dead owners left behind."""
     found = engine.containers.find({OWNER_LABEL: ""})
     now = engine.time() if found else 0.0
-    left = [container for container in found if _abandoned(container, now)]
+    return [container for container in found if _abandoned(container, now)]
+
+
+def reap(engine: Engine) -> list[str]:
+    """Remove what dead owners left behind, and return the names."""
+    left = abandoned(engine)
     for container in left:
         engine.containers.remove(container.id)
     return [container.name for container in left]
