@@ -98,7 +98,7 @@ class Duration(float):
             return "a duration is not negative"
         if _NUMBER.fullmatch(text):
             return f"add a unit: {text}s"
-        if re.fullmatch(r"(\d+(h|m|s|ms))+", text):
+        if re.fullmatch(r"([0-9]+(h|m|s|ms)){2,}", text):
             return "use one unit, for example 90s for one minute and a half"
         if unit in {"d", "w"}:
             return "units are ms, s, m, h; a day is 24h"

@@ -90,7 +90,7 @@ def load(data: bytes, *, name: str) -> Source:
     try:
         composer.compose(yaml.parse(text, Loader=_LOADER))
     except yaml.YAMLError as error:
-        composer.fail(complaint(error, name, text))
+        composer.fail(complaint(error, name, text, unclosed=composer.unclosed()))
     if composer.root is None or _is_nothing(composer.root):
         composer.fail(Problem(name, 0, 0, "is empty", "a file starts with: opsctl: 1"))
     return Source(name, composer.root, tuple(composer.problems))
@@ -186,6 +186,14 @@ class _Composer:
             if handler is not None:
                 handler(event)
 
+    def unclosed(self) -> Origin | None:
+        """Return where the innermost `[` or `{` is that has not been closed yet."""
+        lines = self._text.splitlines()
+        for frame in reversed(self._stack):
+            if lines[frame.origin.line - 1][frame.origin.column - 1 :][:1] in {"[", "{"}:
+                return frame.origin
+        return None
+
     def fail(self, problem: Problem) -> NoReturn:
         raise ConfigError([*self.problems, problem])
 
@@ -251,7 +259,7 @@ class _Composer:
 
     def _first_of_block(self, line: int) -> Origin | None:
         if self._lines is None:
-            self._lines = self._text.split("\n")
+            self._lines = self._text.splitlines()
         for content in self._lines[line:]:
             if content.strip():
                 return Origin(self._name, line + 1, len(content) - len(content.lstrip(" ")) + 1)

@@ -7,6 +7,7 @@ from typing import Final
 
 import yaml
 
+from opsctl.config.nodes import Origin
 from opsctl.errors import ConfigError, Problem
 
 __all__ = ["complaint", "decode", "resolve"]
@@ -80,16 +81,26 @@ def resolve(text: str) -> bool | float | str | None:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def complaint(error: yaml.YAMLError, name: str, text: str) -> Problem:
+def complaint(error: yaml.YAMLError, name: str, text: str, *, unclosed: Origin | None) -> Problem:
     """Return what the parser says in the words of people who write files, and where.
 
     The two parsers of PyYAML (libyaml's and the pure one) word the same errors differently.
+
+    Args:
+        error: what the parser raised.
+        name: of the file.
+        text: of the file.
+        unclosed: the innermost bracket that was open then.
     """
     if not isinstance(error, yaml.MarkedYAMLError):
         return Problem(name, 0, 0, f"cannot be read as YAML: {' '.join(str(error).split())}")
     mark, context = error.problem_mark, error.context_mark
     said = error.problem or "the file cannot be read as YAML"
     char = text[mark.index : mark.index + 1] if mark else ""
+    if unclosed and mark and not text[mark.index :].strip():
+        opening = text.splitlines()[unclosed.line - 1][unclosed.column - 1]
+        hint = f"close it with {_CLOSING[opening]}"
+        return Problem(name, unclosed.line, unclosed.column, f"the {opening!r} is not closed", hint)
     last = mark.line + 1 if mark else 0
     first = context.line + 1 if context else 0
     for pattern, message, hint, at_context in _COMPLAINTS:
@@ -103,6 +114,7 @@ def complaint(error: yaml.YAMLError, name: str, text: str) -> Problem:
     return _problem(name, mark, said, "")
 
 
+_CLOSING: Final = {"[": "]", "{": "}"}
 _INDENT: Final = "keys of one map, and dashes of one list, start in the same column; this one began in line {first}"
 _COMPLAINTS: Final = (
     ("tab character", "a tab cannot stand here", "indent with spaces", False),
