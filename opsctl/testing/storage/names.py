@@ -84,5 +84,5 @@ ORDERED = sorted(
 )
 """Keys whose order differs between UTF-8 bytes, lower case and a walk of directories."""
 
-BEYOND_16_BITS = ["\uff5e", "\uff5e/a", "\U0001f680", "\U0001f680/a"]
+BEYOND_16_BITS = ["\uff5e", "\uff5f/a", "\U0001f680", "\U0001f681/a"]  # no key is the directory of another
 """Keys in the order of UTF-8 bytes, whose order in UTF-16 units is another."""
