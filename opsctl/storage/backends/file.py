@@ -18,10 +18,11 @@ kill releases, and moves the mtime strictly forward, so that no two of its write
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -72,17 +73,25 @@ class FileStore:
         with self._faults(key):
             return self._look(key)
 
-    def scan(self, prefix: str = "", *, start_after: str = "", skip: Skip | None = None) -> Iterator[ObjectInfo]:
+    def scan(
+        self,
+        prefix: str = "",
+        *,
+        start_after: str = "",
+        enter: Callable[[str], bool] | None = None,
+        skip: Skip | None = None,
+    ) -> Iterator[ObjectInfo]:
         """Yield the files whose key starts with `prefix`, in key order.
 
-        `skip`, which other stores do not have, is told what is left out and why (see `opsctl.storage.localfs.walk`).
+        `enter` and `skip`, which other stores do not have, choose the directories to walk and are told what is left
+        out and why: see `opsctl.storage.localfs.walk`.
 
         Raises:
             NotFoundError: the root is not there: an unmounted disk must not look like an empty one.
             LocalIOError: a directory cannot be read.
         """
         with self._faults(""):
-            for key, status in walk(self.root, prefix=prefix, start_after=start_after, skip=skip):
+            for key, status in walk(self.root, prefix=prefix, start_after=start_after, enter=enter, skip=skip):
                 yield _info(key, status)
 
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
@@ -98,7 +107,7 @@ class FileStore:
 
     def put(self, key: str, body: BinaryIO, *, size: int, options: PutOptions | None = None) -> ObjectInfo:
         """Write a file; of the options only the mtime is kept."""
-        mtime = None if options is None or options.mtime is None else round(options.mtime * 1e9)
+        mtime = None if options is None or options.mtime is None else _nanoseconds(options.mtime)
         with self._draft(key) as draft:
             draft.fill(body, size=size)
             return self._publish(key, draft, mtime)
@@ -264,7 +273,13 @@ class FileStore:
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(key=key, size=status.st_size, mtime=status.st_mtime_ns / 1e9, etag=_etag(status))
+    return ObjectInfo(key=key, size=status.st_size, mtime=status.st_mtime, etag=_etag(status))
+
+
+def _nanoseconds(seconds: float) -> int:
+    # Apart, because the product of the whole would need more digits than a float has.
+    whole = math.floor(seconds)
+    return whole * 1_000_000_000 + round((seconds - whole) * 1e9)
 
 
 def _etag(status: os.stat_result) -> str:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from opsctl.errors import ConflictError, LocalIOError, NotFoundError, OpsctlError, TransientError, UsageError
 from opsctl.storage import ObjectInfo, PutOptions, open_store
@@ -503,6 +506,16 @@ def test_a_file_system_without_locks_is_refused(store: FileStore, monkeypatch: p
     monkeypatch.setattr("opsctl.storage.localfs.locks.fcntl.flock", flock)
     with pytest.raises(UsageError, match="cannot lock a directory"):
         store.put_if("key", b"x", match=None)
+
+
+@given(st.floats(-1e9, 4e9))
+@settings(max_examples=50, deadline=None)
+def test_an_mtime_comes_back_to_the_last_digit_that_it_can_have(mtime: float) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        store = FileStore(StoreURL("file", "", name))
+        written = put(store, "key", mtime=mtime)
+        assert written.mtime == pytest.approx(mtime, abs=1e-9, rel=2e-16)
+        assert put(store, "again", mtime=written.mtime).mtime == written.mtime
 
 
 # -- copies

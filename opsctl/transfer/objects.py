@@ -1,0 +1,111 @@
+"""One object from one store to another: inside the provider where it can, else through here, verified either way."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import BinaryIO, Literal, cast
+
+import msgspec
+
+from opsctl.errors import LocalIOError, TransientError
+from opsctl.storage import CanCopy, ObjectInfo, PutOptions, Store
+from opsctl.storage.backends.file import FileStore
+from opsctl.transfer.content_types import guess_content_type
+from opsctl.transfer.verification import SourceBody, check_written, read_digest
+
+__all__ = ["Verify", "copy_object"]
+
+Verify = Literal["returned", "sha256"]
+"""`returned`: size, and digests where the target returns them. `sha256`: as well, the object is read back."""
+
+_RETURNED = ("crc32", "md5")
+"""Digests that stores return for a write: S3 the first; Azure, Google and memory the second."""
+
+
+def copy_object(
+    source: Store,
+    source_key: str,
+    target: Store,
+    key: str,
+    *,
+    options: PutOptions | None = None,
+    verify: Verify = "returned",
+    moved: Callable[[int], object] | None = None,
+) -> ObjectInfo:
+    """Copy one object, all or nothing.
+
+    Args:
+        source: store that has it.
+        source_key: its key there.
+        target: store that gets it.
+        key: its key there.
+        options: content type, metadata and mtime come from the source, or from the name, where this says nothing.
+        verify: how.
+        moved: told how many bytes went by; a negative number when the target starts over.
+
+    Raises:
+        NotFoundError: the source is not there.
+        LocalIOError: the source changed meanwhile, or a disk refused.
+        TransientError: it arrived damaged, and has been removed again.
+    """
+    info = source.stat(source_key)
+    digests: dict[str, str] = {}
+    if isinstance(target, CanCopy) and target.can_copy_from(source) and not options:
+        written = target.copy_from(source, source_key, key)
+        if moved:
+            moved(written.size)
+    else:
+        written, digests = _stream(source, info, target, key, options=options, verify=verify, moved=moved)
+    name = f"{target.url.rstrip('/')}/{key}"
+    try:
+        check_written(written, size=info.size, digests=digests, name=name)
+        if verify == "sha256":
+            expected = digests.get("sha256") or read_digest(source, source_key, algorithm="sha256")
+            found = msgspec.structs.replace(written, checksums={"sha256": read_digest(target, key, algorithm="sha256")})
+            check_written(found, size=info.size, digests={"sha256": expected}, name=name)
+    except TransientError:
+        target.delete(key)
+        raise
+    return written
+
+
+def _stream(
+    source: Store,
+    info: ObjectInfo,
+    target: Store,
+    key: str,
+    *,
+    options: PutOptions | None,
+    verify: Verify,
+    moved: Callable[[int], object] | None,
+) -> tuple[ObjectInfo, dict[str, str]]:
+    with source.get(info.key) as raw:
+        body = SourceBody(
+            raw,
+            size=info.size,
+            unchanged=functools.partial(_check_unchanged, source, info),
+            moved=moved,
+            algorithms=("sha256",) if verify == "sha256" else _RETURNED,
+        )
+        # RawIOBase has what BinaryIO asks for; typeshed declares them apart.
+        written = target.put(
+            key, cast("BinaryIO", body), size=info.size, options=_completed(options or PutOptions(), info, key)
+        )
+        return written, body.digests()
+
+
+def _completed(options: PutOptions, info: ObjectInfo, key: str) -> PutOptions:
+    return PutOptions(
+        content_type=options.content_type or info.content_type or guess_content_type(key),
+        cache_control=options.cache_control,
+        metadata={**info.metadata, **options.metadata},
+        mtime=info.mtime if options.mtime is None else options.mtime,
+    )
+
+
+def _check_unchanged(source: Store, info: ObjectInfo) -> None:
+    # Buckets and memory hand out one state of an object; only a file can change under the hands of its reader.
+    if isinstance(source, FileStore) and source.stat(info.key).etag != info.etag:
+        name = f"{source.url.rstrip('/')}/{info.key}"
+        raise LocalIOError(f"{name} changed while it was copied", hint="let the build finish before it is copied")
