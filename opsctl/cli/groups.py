@@ -83,6 +83,9 @@ class _WithGlobals(click.Command):
 
     def __init__(self, name: str | None, **attrs: Any) -> None:
         attrs["add_help_option"] = False
+        if attrs.get("help"):
+            # Click's mark "do not wrap" is a backspace; help pages are raw docstrings, where `\b` is two characters.
+            attrs["help"] = attrs["help"].replace("\\b\n", "\b\n")
         super().__init__(name, **attrs)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
