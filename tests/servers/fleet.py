@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from servers import azurite, engine, gcs, localstack, moto, rclone, registry
+from servers import azurite, engine, fakegcs, gcs, localstack, moto, rclone, registry
 from servers.launch import Server, ServerFailedError, await_ready, start, stop
 
 __all__ = ["NAMES", "Fleet", "UnavailableError", "parse_required"]
@@ -27,6 +27,7 @@ SERVERS = {
         rclone.SERVER,
         azurite.SERVER,
         gcs.SERVER,
+        fakegcs.SERVER,
         registry.SERVER,
         registry.AUTH_SERVER,
     )
