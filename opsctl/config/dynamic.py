@@ -25,6 +25,7 @@ from opsctl.config.expressions import (
     split,
 )
 from opsctl.config.nodes import ScalarError, ScalarNode
+from opsctl.config.yamltext import resolve
 from opsctl.errors import ConfigError, Problem
 
 __all__ = ["Dynamic", "Flag", "Number", "Text"]
@@ -240,6 +241,14 @@ def _whole(text: str, noun: str) -> Expression:
     parts = _split(text)
     if len(parts) == 1 and isinstance(parts[0], Expression):
         return parts[0]
-    words = {"yes", "no", "on", "off", "true", "false"}
-    cure = "write true or false, without quotes" if text.lower() in words else f"write it as {OPENING} {text} }}}}"
-    raise ScalarError(f"expected {noun} or one ${{{{ }}}}, found text", hint=cure)
+    raise ScalarError(f"expected {noun} or one ${{{{ }}}}, found text", hint=_cure(text))
+
+
+def _cure(text: str) -> str:
+    if OPENING in text:
+        return f"write one {OPENING} }}}} with nothing around it"
+    if isinstance(resolve(text), (bool, int, float)):
+        return "remove the quotes"
+    if text.lower() in {"yes", "no", "on", "off"}:
+        return "write true or false"
+    return f"write it as {OPENING} {text} }}}}"

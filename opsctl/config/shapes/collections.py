@@ -11,7 +11,17 @@ from typing import Any
 from opsctl.config import yaml
 from opsctl.config.nodes import Fault, MappingNode, Node, Origin, Path, ScalarNode, SequenceNode
 from opsctl.config.shapes.base import UNBOUND, Report, Shape, mismatch, short
-from opsctl.config.shapes.leaves import Boolean, Choice, Float, Integer, Nothing, Special, String, scalar_value
+from opsctl.config.shapes.leaves import (
+    Boolean,
+    Choice,
+    Float,
+    Integer,
+    Nothing,
+    Special,
+    String,
+    quote_it,
+    scalar_value,
+)
 from opsctl.errors import ConfigError
 
 __all__ = ["Field", "ListOf", "MapOf", "Model", "Union", "place_of"]
@@ -229,7 +239,8 @@ class Union:
             return UNBOUND
         member = self._member(opened)
         if member is None:
-            return mismatch(opened, self.expected, report)
+            texts = any(isinstance(member, String) for member in self.members)
+            return mismatch(opened, self.expected, report, quote_it(opened) if texts else "")
         return member.bind(opened, at, report)
 
     def _member(self, node: Node) -> Shape | None:
@@ -246,9 +257,9 @@ class Union:
 
 _FITTING: dict[type, tuple[type, ...]] = {
     type(None): (),
-    bool: (Boolean, Special, String),
-    int: (Integer, Float, Choice, Special, String),
-    float: (Float, Special, String),
+    bool: (Boolean, Special),
+    int: (Integer, Float, Choice, Special),
+    float: (Float, Special),
     str: (Choice, Special, String, Boolean, Integer, Float),
 }
 """Type of a scalar -> which member takes it, or is best at saying why not."""

@@ -15,7 +15,19 @@ from opsctl.config.nodes import Node, Origin, ScalarError, ScalarNode, plain
 from opsctl.config.shapes.base import UNBOUND, Report, mismatch, short
 from opsctl.config.yamltext import resolve
 
-__all__ = ["Anything", "Boolean", "Choice", "Float", "Integer", "Nothing", "Raw", "Special", "String"]
+__all__ = [
+    "Anything",
+    "Boolean",
+    "Choice",
+    "Float",
+    "Integer",
+    "Nothing",
+    "Raw",
+    "Special",
+    "String",
+    "quote_it",
+    "scalar_value",
+]
 
 _BOOLEAN_WORDS: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9]+")
@@ -277,4 +289,5 @@ class Special:
         if getattr(self.type, "private", False) and node.value is not None:
             report.fault(node, f"expected {self.expected}", "it begins with env:, file: or cmd:")
             return UNBOUND
-        return mismatch(node, self.expected, report, quote_it(node))
+        # Quotes make a text of it, which is no cure where a number or boolean belongs.
+        return mismatch(node, self.expected, report, "" if hasattr(self.type, "native") else quote_it(node))

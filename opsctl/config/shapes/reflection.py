@@ -62,7 +62,7 @@ class _Compiler:
             case inspect.DictType(key_type=key, value_type=value, min_length=low, max_length=high):
                 return MapOf(self.compile(key), self.compile(value), low or 0, high)
             case inspect.UnionType(types=members):
-                return Union(tuple(self.compile(member) for member in members))
+                return _union([self.compile(member) for member in members])
             case _:
                 return _leaf(info, meta)
 
@@ -75,6 +75,12 @@ class _Compiler:
             field.encode_name: Field(field.name, self.compile(field.type), field.required) for field in info.fields
         }
         return model
+
+
+def _union(members: list[Shape]) -> Shape:
+    # What takes any node leaves nothing for the others.
+    unbound = (member for member in members if isinstance(member, (Raw, Anything)))
+    return next(unbound, Union(tuple(members)))
 
 
 def _meta(info: inspect.Metadata) -> dict[str, Any]:
