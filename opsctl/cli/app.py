@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "make_app"]
 _AT = "opsctl.cli.commands"
 
 COMMANDS: Mapping[str, Entry | Branch] = {
+    "doctor": Entry(f"{_AT}.doctor:doctor", "Check engine, credentials, stores and tools."),
     "storage": Branch(
         "Work with objects on file://, s3://, gs://, az:// and mem:// stores.",
         {
@@ -37,6 +38,15 @@ COMMANDS: Mapping[str, Entry | Branch] = {
             "check": Entry(f"{_AT}.config:check", "Check the project file without touching anything else."),
             "schema": Entry(f"{_AT}.config:schema", "Print the JSON Schema of opsctl.yaml."),
             "show": Entry(f"{_AT}.config:show", "Show the project as opsctl sees it, defaults included."),
+        },
+    ),
+    "docker": Branch(
+        "Build, test, push and prune images.",
+        {
+            "build": Entry(f"{_AT}.docker:build", "Build an image, unless the engine has it already."),
+            "test": Entry(f"{_AT}.docker:test", "Test an image in containers."),
+            "push": Entry(f"{_AT}.docker:push", "Push images and prove that the registry has them."),
+            "prune": Entry(f"{_AT}.docker:prune", "Remove images that opsctl built and nobody needs."),
         },
     ),
     "completion": Entry(f"{_AT}.completion:completion", "Print the completion script of a shell."),

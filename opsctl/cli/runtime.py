@@ -137,15 +137,20 @@ class Runtime:
         Raises:
             ConfigError: there is a project, but it is wrong.
         """
+        return self.load_project(targets=False).project.stores if self.has_project() else {}
+
+    def has_project(self) -> bool:
+        """Say whether there is a project file around, or the user says that there is one."""
         from opsctl.config.project import find_project
         from opsctl.errors import ConfigError
 
-        if not self.settings.config and not self.settings.overrides:
-            try:
-                find_project(self.cwd, env=self.env)
-            except ConfigError:
-                return {}
-        return self.load_project(targets=False).project.stores
+        if self.settings.config or self.settings.overrides:
+            return True
+        try:
+            find_project(self.cwd, env=self.env)
+        except ConfigError:
+            return False
+        return True
 
     def show(
         self,
