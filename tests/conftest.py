@@ -1,5 +1,7 @@
 """What every test stands on; the fixtures are in the modules named here."""
 
+from hypothesis import settings
+
 pytest_plugins = [
     "pytester",
     "servers.plugin",
@@ -9,3 +11,7 @@ pytest_plugins = [
     "harness.soak",
     "deployment.plugin",
 ]
+
+# How long an example takes says something of the machine, not of the code.
+settings.register_profile("opsctl", deadline=None)
+settings.load_profile("opsctl")

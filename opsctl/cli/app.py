@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "make_app"]
 _AT = "opsctl.cli.commands"
 
 COMMANDS: Mapping[str, Entry | Branch] = {
+    "init": Entry(f"{_AT}.init:init", "Write opsctl.yaml, pipelines and a GitHub workflow."),
     "doctor": Entry(f"{_AT}.doctor:doctor", "Check engine, credentials, stores and tools."),
     "storage": Branch(
         "Work with objects on file://, s3://, gs://, az:// and mem:// stores.",

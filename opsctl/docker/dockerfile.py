@@ -146,10 +146,11 @@ def _joined(lines: list[str], escape: str) -> Iterator[tuple[int, str, list[str]
         if not stripped or stripped.startswith("#"):  # both may stand between continuation lines
             continue
         begin = begin or number
-        if stripped.endswith(escape):
-            parts.append(stripped.removesuffix(escape))
+        part = line.rstrip() if parts else stripped  # what a continuation line is indented by separates words
+        if part.endswith(escape):
+            parts.append(part.removesuffix(escape))
             continue
-        text = "".join([*parts, stripped])
+        text = "".join([*parts, part])
         names = _heredocs(text)
         for name in names:
             _skip_to(numbered, name)
