@@ -117,7 +117,17 @@ class HttpCheck(Model, frozen=True, kw_only=True):
 
 
 class MetadataCheck(Model, frozen=True, kw_only=True):
-    """What the image configuration must say; only the keys given are compared."""
+    """What the image configuration must say; only the keys given are compared.
+
+    Args:
+        user: who the process runs as.
+        workdir: where it starts.
+        entrypoint: argv before the command.
+        cmd: default command.
+        exposed: ports, all of them.
+        env: variables that must have these values; there may be others.
+        labels: labels that must have these values; there may be others.
+    """
 
     user: str | None = None
     workdir: str | None = None
@@ -261,6 +271,15 @@ class ServiceOverride(Model, frozen=True, kw_only=True):
     """What differs for a service in one environment; keys that are absent keep the service's value.
 
     Maps (`env`, `secrets`) are merged, everything else is replaced.
+
+    Args:
+        image: how its image is called here.
+        command: argv that replaces the image's command here.
+        env: plain settings to add or replace.
+        secrets: references to add or replace.
+        resources: limits here.
+        health: when a new release counts as healthy here.
+        retain: releases to keep here.
     """
 
     later = frozenset({"replicas", "hosts", "rollout"})
