@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from servers.plugin import Servers
+
 __all__ = ["BASE", "Workbench"]
 
 BASE = """FROM scratch
@@ -65,11 +67,11 @@ class Workbench:
 
 
 @pytest.fixture(scope="session")
-def busybox_image(docker_client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def busybox_image(docker_client: Any, servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Reference of an image with a shell."""
     program = shutil.which("busybox")
     if program is None:
-        pytest.skip("there is no busybox to make an image of (apt-get install busybox-static)")
+        servers.refuse("docker", "there is no busybox to make an image of: apt-get install busybox-static")
     context = tmp_path_factory.mktemp("busybox")
     shutil.copy(program, context / "busybox")
     (context / "Dockerfile").write_text(BASE)

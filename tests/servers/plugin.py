@@ -8,7 +8,7 @@ that is "not available".
 import os
 from collections.abc import Generator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import pytest
 
@@ -62,6 +62,10 @@ class Servers:
             return self.fleet.url(name)
         except UnavailableError as error:
             reason = str(error)
+        self.refuse(name, reason)
+
+    def refuse(self, name: str, reason: str) -> NoReturn:
+        """Skip the test for want of a server, or of what is needed to use it; fail it when the server is required."""
         if name in self.required:
             pytest.fail(f"required by OPSCTL_REQUIRE, but {reason}", pytrace=False)
         raise ServerMissing(reason.splitlines()[0])
