@@ -1,1 +1,1 @@
-"""Placeholder docstring: replaced by the owner of this package."""
+"""The kinds of steps: one module each, which knows nothing of the others (see `opsctl.pipeline.kinds`)."""

@@ -1,0 +1,121 @@
+"""The journal of a run: what happened, in a form that survives being killed.
+
+    .opsctl/runs/<run id>/journal.jsonl       one JSON object a line
+    .opsctl/runs/<run id>/logs/<step>.log     what the step printed, masked, without colours
+
+Each line is written by one system call to a file that is only appended to, so a killed run leaves whole lines.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from opsctl.errors import LocalIOError
+from opsctl.pipeline.lines import without_escapes
+
+__all__ = ["RUNS", "Journal", "new_run_id"]
+
+RUNS: Final = Path(".opsctl") / "runs"
+"""Where runs are kept, below the project's directory."""
+
+
+def new_run_id() -> str:
+    """Return an id that nobody else has; ids sort by time (UTC)."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+class Journal:
+    """Writes the journal of one run. A context.
+
+    Args:
+        directory: of the run; must not be there yet.
+
+    Raises:
+        LocalIOError: it cannot be made.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._encode = msgspec.json.Encoder().encode
+        self._logs: dict[str, int] = {}
+        try:
+            directory.mkdir(parents=True, mode=0o700)
+            for name in ("logs", "outputs"):
+                (directory / name).mkdir()
+            self._file = self._open(self.path)
+        except OSError as error:
+            raise _refused(directory, error) from error
+
+    @property
+    def path(self) -> Path:
+        """The file with the lines."""
+        return self.directory / "journal.jsonl"
+
+    def output_file(self, step: str) -> Path:
+        """Return the file that a step writes its outputs to."""
+        return self.directory / "outputs" / step
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in (self._file, *self._logs.values()):
+            os.close(file)
+        self._logs.clear()
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one line.
+
+        Args:
+            event: what happened.
+            fields: anything that msgspec can encode, already masked.
+
+        Raises:
+            LocalIOError: the disk refuses.
+        """
+        line = self._encode({"at": round(time.time(), 3), "event": event, **fields})
+        self._append(self._file, line + b"\n", self.path)
+
+    def log(self, step: str, lines: Iterable[str]) -> None:
+        """Append lines that a step printed to its log.
+
+        Raises:
+            LocalIOError: the disk refuses.
+        """
+        path = self.directory / "logs" / f"{step}.log"
+        if step not in self._logs:
+            try:
+                self._logs[step] = self._open(path)
+            except OSError as error:
+                raise _refused(path, error) from error
+        text = "".join(f"{without_escapes(line)}\n" for line in lines)
+        self._append(self._logs[step], text.encode("utf-8", "replace"), path)
+
+    def end_log(self, step: str) -> None:
+        """Close the log of a step."""
+        if step in self._logs:
+            os.close(self._logs.pop(step))
+
+    def _open(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def _append(self, file: int, data: bytes, path: Path) -> None:
+        try:
+            while data:
+                data = data[os.write(file, data) :]
+        except OSError as error:
+            raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError) -> LocalIOError:
+    return LocalIOError(f"cannot write {path}: {error.strerror}", hint="is the disk full or read-only?")
