@@ -113,6 +113,8 @@ class Runtime:
     def load_project(self, *, targets: bool = True) -> LoadedProject:
         """Load the project that `--config` names, or the one around the working directory, with `--set` applied.
 
+        What is allowed but hardly meant is told as a warning.
+
         Args:
             targets: check the options of every deploy target too; a command that never deploys need not import them.
 
@@ -121,15 +123,19 @@ class Runtime:
             UsageError: a `--set` that is not PATH=VALUE.
         """
         from opsctl.config.project import load_project
+        from opsctl.events import Message
         from opsctl.plugins import DEPLOY_TARGETS
 
-        return load_project(
+        loaded = load_project(
             Path(self.settings.config) if self.settings.config else None,
             cwd=self.cwd,
             overrides=self.settings.overrides,
             env=self.env,
             target_models=(lambda kind: cast("type[Struct]", DEPLOY_TARGETS.load(kind).options)) if targets else None,
         )
+        for warning in loaded.warnings:
+            self.sink(Message("", str(warning), level="warning", hint=warning.hint))
+        return loaded
 
     def store_options(self) -> StoreOptions:
         """Return the options of stores in the project; none where there is no project, because stores work without.

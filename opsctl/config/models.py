@@ -143,6 +143,9 @@ class TestCheck(Model, frozen=True, kw_only=True):
 
     Args:
         run: shell command run in a container of the image (`/bin/sh -c`), or an argv list run without a shell.
+        file: a file that must, or must not, be in the image.
+        http: a path that the started container must answer.
+        metadata: what the image configuration must say.
         name: how the check is called in reports; made from the check by default.
         timeout: for `run`.
     """

@@ -105,8 +105,12 @@ def show(runtime: Runtime, origin: bool) -> None:
 
 
 def _checked(found: dict[str, Any]) -> str:
-    counts = ", ".join(f"{len(found[kind])} {kind}" for kind in ("services", "environments"))
-    return f"{found['file']} is right: {counts}"
+    counts = (_count(len(found["services"]), "service"), _count(len(found["environments"]), "environment"))
+    return f"{found['file']} is right: {', '.join(counts)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _settings(loaded: LoadedProject) -> Iterator[Setting]:
