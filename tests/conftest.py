@@ -5,6 +5,7 @@ from hypothesis import settings
 pytest_plugins = [
     "pytester",
     "servers.plugin",
+    "harness.engine",
     "harness.images",
     "harness.isolation",
     "harness.program",
