@@ -22,6 +22,7 @@ Deviations are declared, with their reason, by the name of the test (`test_x`, o
 that is declared to fail must fail. A name that is not a test is an error when the page is imported.
 '''
 
+from opsctl.testing.storage.base import MIB, fill, keys, put, read
 from opsctl.testing.storage.bodies import BrokenBody, content
 from opsctl.testing.storage.core import OpenAt, StoreConformance
 from opsctl.testing.storage.powers import (
@@ -33,6 +34,7 @@ from opsctl.testing.storage.powers import (
 )
 
 __all__ = [
+    "MIB",
     "BrokenBody",
     "BucketConformance",
     "CopyConformance",
@@ -42,4 +44,8 @@ __all__ = [
     "PutIfConformance",
     "StoreConformance",
     "content",
+    "fill",
+    "keys",
+    "put",
+    "read",
 ]

@@ -37,8 +37,8 @@ def make_client(account: Account, *, name: str) -> BlobServiceClient:
             account.endpoint,
             credential=account.credential,
             transport=_transport(),
-            # The SDK's own default waits 15 s before its first retry, and over a minute in all.
-            retry_policy=ExponentialRetry(initial_backoff=0, increment_base=2, retry_total=2, random_jitter_range=1),
+            # About a second each, three times; the SDK's own default waits 15 s before its first retry.
+            retry_policy=ExponentialRetry(initial_backoff=0, increment_base=1, retry_total=3, random_jitter_range=1),
             connection_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
             max_single_put_size=PUT_SIZE,

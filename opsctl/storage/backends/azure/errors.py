@@ -94,7 +94,7 @@ def _answer(code: str, status: int, *, name: str, host: str) -> OpsctlError:  # 
         return NotFoundError(f"{name} does not exist")
     if code in _CONFLICT or status in {409, 412}:
         return ConflictError(f"{name}: somebody else changed it first ({said})")
-    if status == 429 or status >= 500:  # noqa: PLR2004 - HTTP status
+    if status == 429 or (status >= 500 and status != 501):  # noqa: PLR2004 - HTTP status
         return TransientError(f"{name}: {host} answered {said}", hint="it is overloaded or down; try later")
     if code in _USAGE:
         return UsageError(f"{name}: {host} cannot hold this ({said})")

@@ -27,8 +27,8 @@ _CONNECTIONS = 64
 
 TIMEOUT = (4, 60)
 """Seconds to connect, and between two pieces of an answer."""
-RETRY = DEFAULT_RETRY.with_timeout(8).with_delay(initial=0.5, maximum=4, multiplier=2)
-"""What the SDK tries again for 8 seconds; its own default goes on for two minutes."""
+RETRY = DEFAULT_RETRY.with_timeout(6).with_delay(initial=0.5, maximum=4, multiplier=2)
+"""What the SDK tries again for 6 seconds; its own default goes on for two minutes."""
 CALL: dict[str, Any] = {"timeout": TIMEOUT, "retry": RETRY}
 
 

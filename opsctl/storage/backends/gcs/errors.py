@@ -83,7 +83,7 @@ def _answer(error: sdk.GoogleAPICallError, *, name: str, host: str) -> OpsctlErr
     reasons = {str(item.get("reason", "")) for item in error.errors if isinstance(item, dict)}
     if status == 404:  # noqa: PLR2004 - HTTP status
         return NotFoundError(f"{name} does not exist", hint="check the names of bucket and object")
-    if status == 429 or status >= 500 or reasons & _LIMITS:  # noqa: PLR2004 - HTTP status
+    if status == 429 or (status >= 500 and status != 501) or reasons & _LIMITS:  # noqa: PLR2004 - HTTP status
         return TransientError(f"{name}: {host} answered {status}", hint="it is overloaded or down; try later")
     if status in {401, 403}:
         return DeniedError(f"{name}: denied by {host} ({status})", hint="check that the credentials may do this")

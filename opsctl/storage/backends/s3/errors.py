@@ -133,7 +133,7 @@ def _answer(error: sdk.ClientError, *, name: str, host: str) -> OpsctlError:  # 
         return NotFoundError(f"{name} does not exist")
     if code in _CONFLICT or status in {409, 412}:
         return ConflictError(f"{name}: {said or 'the condition does not hold'} ({code})")
-    if code in _BUSY or status == 429 or status >= 500:  # noqa: PLR2004 - HTTP status
+    if code in _BUSY or status == 429 or (status >= 500 and status != 501):  # noqa: PLR2004 - HTTP status
         return TransientError(f"{name}: {host} answered {status} ({code})", hint="it is overloaded or down; try later")
     if code in _USAGE:
         return UsageError(f"{name}: {said} ({code})")

@@ -216,8 +216,13 @@ class S3Store:
             try:
                 self._client.create_bucket(Bucket=self._root.bucket, **where)  # type: ignore[arg-type] # any region
             except ClientError as error:
-                if code_of(error) != "BucketAlreadyOwnedByYou":
+                if not self._is_ours(code_of(error)):
                     raise
+
+    def _is_ours(self, code: str) -> bool:
+        """Say whether a bucket that could not be made is there already, and ours; servers with one owner say less."""
+        alone = code == "BucketAlreadyExists" and bool(self._options.endpoint)
+        return code == "BucketAlreadyOwnedByYou" or (alone and self.bucket_exists())
 
     def remove_bucket(self) -> None:
         """Remove the empty bucket; see `HasBuckets`."""
@@ -246,7 +251,7 @@ class S3Store:
             return self._client.head_object(**target, ChecksumMode="ENABLED")
 
     def _scan(self, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
-        request = {**self._bucket, "Prefix": self._root.prefix + prefix}
+        request, after = {**self._bucket, "Prefix": self._root.prefix + prefix}, start_after.encode()
         if start_after:
             request["StartAfter"] = self._root.prefix + start_after
         while True:
@@ -254,7 +259,8 @@ class S3Store:
                 page = self._client.list_objects_v2(**request)
             for item in page.get("Contents", ()):
                 key = self._root.relative(item["Key"])
-                if key:  # not the marker of the root itself
+                # Not the marker of the root itself, and nothing that a server gives which misreads StartAfter.
+                if key and key.encode() > after:
                     yield from_listing(key, item)
             if not page["IsTruncated"]:
                 return
@@ -285,7 +291,7 @@ class ConditionalS3Store(S3Store):
             if "IfMatch" in request and code_of(error) == "NoSuchKey":
                 name = self._root.name(self._root.relative(request["Key"]))
                 raise ConflictError(f"{name} does not exist any more") from error
-            raise
+            return self._our_own(key, mark, lost)
 
     def _our_own(self, key: str, mark: str, lost: ConflictError) -> ObjectInfo:
         """Return the object if the write that won was our own, sent twice because its first answer was lost."""
