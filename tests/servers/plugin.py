@@ -62,7 +62,7 @@ class Servers:
             return self.fleet.url(name)
         except UnavailableError as error:
             reason = str(error)
-        self.refuse(name, reason)
+        return self.refuse(name, reason)
 
     def refuse(self, name: str, reason: str) -> NoReturn:
         """Skip the test for want of a server, or of what is needed to use it; fail it when the server is required."""
