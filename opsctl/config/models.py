@@ -38,6 +38,19 @@ Name = Annotated[
 ]
 """Names become parts of container names, labels and object keys, so they are the narrowest of all three."""
 
+EnvName = Annotated[
+    str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", description="a letter or '_', then letters, digits and _ . -")
+]
+"""Names of variables: what shells, engines and build arguments all take."""
+
+AbsolutePath = Annotated[str, Meta(pattern=r"^/[^\x00-\x1f\x7f]*$", description="a path that begins with '/'")]
+
+UrlPath = Annotated[
+    str, Meta(pattern=r"^/[^\s#]*$", description="a path and query that begins with '/', without spaces")
+]
+
+FormatVersion = Annotated[Literal[1], Meta(description="this version of opsctl reads format 1")]
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 DEPLOY_VERBS = frozenset({"plan", "status", "history", "rollback", "logs", "exec", "unlock", "remove"})
@@ -78,7 +91,7 @@ class Build(Model, frozen=True, kw_only=True):
     context: str = "."
     dockerfile: str = "Dockerfile"
     target: str = ""
-    args: dict[str, Text] = {}
+    args: dict[EnvName, Text] = {}
     labels: dict[str, Text] = {}
 
 
@@ -92,7 +105,7 @@ class FileCheck(Model, frozen=True, kw_only=True):
         contains: text that must be in it.
     """
 
-    path: str
+    path: AbsolutePath
     exists: bool = True
     mode: FileMode | None = None
     contains: str = ""
@@ -109,7 +122,7 @@ class HttpCheck(Model, frozen=True, kw_only=True):
         port: port in the container; the service's `port` by default.
     """
 
-    path: str
+    path: UrlPath
     status: Annotated[int, Meta(ge=100, le=599)] = 200
     contains: str = ""
     within: Duration = Duration(20)
@@ -134,7 +147,7 @@ class MetadataCheck(Model, frozen=True, kw_only=True):
     entrypoint: list[str] | None = None
     cmd: list[str] | None = None
     exposed: list[Port] | None = None
-    env: dict[str, str] = {}
+    env: dict[EnvName, str] = {}
     labels: dict[str, str] = {}
 
 
@@ -219,7 +232,7 @@ class Health(Model, frozen=True, kw_only=True):
         timeout: of one probe.
     """
 
-    http: str = ""
+    http: Annotated[str, Meta(pattern=r"^(/[^\s#]*)?$", description="a path that begins with '/', without spaces")] = ""
     interval: Duration = Duration(1)
     passes: Annotated[int, Meta(ge=1, le=1000)] = 3
     stable_for: Duration = Duration(5)
@@ -254,8 +267,8 @@ class Service(Model, frozen=True, kw_only=True):
     artifact: Artifact | None = None
     command: list[str] = []
     port: Port | None = None
-    env: dict[str, Text] = {}
-    secrets: dict[str, SecretRef] = {}
+    env: dict[EnvName, Text] = {}
+    secrets: dict[EnvName, SecretRef] = {}
     resources: Resources = Resources()
     health: Health = Health()
     retain: Annotated[int, Meta(ge=2, le=1000)] = 10
@@ -289,8 +302,8 @@ class ServiceOverride(Model, frozen=True, kw_only=True):
 
     image: Image | None = None
     command: list[str] | None = None
-    env: dict[str, Text] = {}
-    secrets: dict[str, SecretRef] = {}
+    env: dict[EnvName, Text] = {}
+    secrets: dict[EnvName, SecretRef] = {}
     resources: Resources | None = None
     health: Health | None = None
     retain: Annotated[int, Meta(ge=2, le=1000)] | None = None
@@ -328,7 +341,7 @@ class Project(Model, frozen=True, kw_only=True):
         "allOf": [{"properties": {"services": {"propertyNames": {"not": {"enum": sorted(DEPLOY_VERBS)}}}}}]
     }
 
-    opsctl: Literal[1]
+    opsctl: FormatVersion
     project: Name
     state: str = "file://.opsctl"
     stores: dict[str, dict[str, str | bool | int]] = {}

@@ -133,9 +133,9 @@ def find_project(cwd: Path, *, env: Mapping[str, str]) -> Path:
     if given := env.get("OPSCTL_CONFIG"):
         return cwd / Path(given).expanduser()
     for directory in (cwd, *cwd.parents):
-        if (directory / FILE_NAME).is_file():
+        if os.access(directory / FILE_NAME, os.F_OK):
             return directory / FILE_NAME
-        if (directory / ".git").exists():
+        if os.access(directory / ".git", os.F_OK):
             break
     problem = Problem(FILE_NAME, 0, 0, f"there is no such file in {cwd} or above", "opsctl init writes one")
     raise ConfigError([problem])

@@ -105,8 +105,8 @@ class SchemaBuilder:
 
     def _map(self, shape: MapOf) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "object", "additionalProperties": self._schema(shape.value)}
-        if isinstance(shape.key, String) and shape.key.pattern:
-            schema["propertyNames"] = {"pattern": shape.key.pattern.pattern.replace(r"\Z", "$")}
+        if isinstance(shape.key, String):
+            schema["propertyNames"] = self._string(shape.key)
         return {**schema, **_limits(minProperties=shape.shortest or None, maxProperties=shape.longest)}
 
     def _reference(self, shape: Model) -> dict[str, Any]:

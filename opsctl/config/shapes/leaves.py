@@ -196,7 +196,9 @@ class String:
         return text
 
     def fault(self, text: str) -> str:
-        """Say what is wrong with a text, or ""."""
+        """Say what is wrong with a text or a key, or ""."""
+        if OPENING in text:
+            return f"{OPENING} }}}} has no meaning in {short(text)!r}"
         if self.pattern and not self.pattern.search(text):
             return f"{short(text)!r} is not allowed here: {self.allowed or f'must match {self.pattern.pattern}'}"
         if len(text) < self.shortest:
@@ -219,9 +221,11 @@ class Choice:
 
     Args:
         values: what the file says -> the value.
+        hint: the cure for everything else; the nearest one by default.
     """
 
     values: Mapping[str | int | None, Any]
+    hint: str = ""
     expected: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -236,10 +240,10 @@ class Choice:
             if isinstance(choice, (str, int)) and type(choice) is not bool and choice in self.values:
                 return self.values[choice]
         if not isinstance(value, str):
-            return mismatch(node, self.expected, report)
+            return mismatch(node, self.expected, report, self.hint)
         close = difflib.get_close_matches(value, [str(known) for known in self.values], n=1)
         hint = f"did you mean {close[0]!r}?" if close else ""
-        report.fault(node, f"{short(value)!r} is not {self.expected}", hint)
+        report.fault(node, f"{short(value)!r} is not {self.expected}", self.hint or hint)
         return UNBOUND
 
 

@@ -101,9 +101,9 @@ def _leaf(info: inspect.Type, meta: dict[str, Any]) -> Shape:  # noqa: PLR0911 -
         case inspect.NoneType():
             return Nothing()
         case inspect.LiteralType(values=values):
-            return Choice({value: value for value in values})
+            return Choice({value: value for value in values}, meta.get("allowed", ""))
         case inspect.EnumType(cls=cls):
-            return Choice({member.value: member for member in cls})
+            return Choice({member.value: member for member in cls}, meta.get("allowed", ""))
         case inspect.AnyType():
             return Anything()
         case inspect.CustomType(cls=cls) | inspect.DataclassType(cls=cls):

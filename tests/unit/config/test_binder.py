@@ -403,7 +403,7 @@ TREES = st.recursive(
 
 
 @given(TREES, st.sampled_from([Everything, Project, dict[str, Required], Leaf]))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 def test_any_tree_is_bound_or_refused_with_places(tree: Any, model: Any) -> None:
     try:
         bind(yaml.dump({"itself": tree, "services": tree, "environments": {"a": tree}}), model)

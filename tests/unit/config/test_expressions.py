@@ -343,7 +343,7 @@ EXPRESSIONS: st.SearchStrategy[Expression] = st.recursive(LITERALS | REFERENCES,
 
 
 @given(EXPRESSIONS)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_the_text_of_an_expression_parses_to_the_same_expression(expression: Expression) -> None:
     assert parse(str(expression)) == expression
     assert split(f"a${{{{{expression}}}}}b") == ("a", expression, "b")

@@ -288,6 +288,15 @@ class TestTargets:
 
 
 BAD = [
+    ("services: {web: {build: {}, env: {'A B': x}}}", "3:35: 'A B' is not allowed here: a letter or '_'"),
+    ("services: {web: {build: {}, secrets: {'1A': 'env:X'}}}", "3:39: '1A' is not allowed here: a letter or '_'"),
+    ("services: {web: {build: {labels: {'x${{ y }}': z}}}}", "3:35: ${{ }} has no meaning in 'x${{ y }}'"),
+    ("services: {web: {build: {}, port: 1, health: {http: up}}}", "3:53: 'up' is not allowed here: a path that begins"),
+    (
+        "services: {web: {build: {}, test: [{http: {path: '/a b'}}]}}",
+        "3:50: '/a b' is not allowed here: a path and query",
+    ),
+    ("services: {web: {build: {}, test: [{file: {path: a}}]}}", "3:50: 'a' is not allowed here: a path that begins"),
     ("services: {web: {image: {name: a}, imagee: b}}", "3:36: unknown key 'imagee' | did you mean 'image'?"),
     (
         "services: {web: {image: {name: a}}, web: {image: {name: b}}}",
@@ -339,6 +348,12 @@ def test_a_bad_file_is_refused_with_one_problem_at_its_place(
 ) -> None:
     (found,) = said(f"opsctl: 1\nproject: x\n{line}\n")
     assert found.startswith(f"opsctl.yaml:{problem}")
+
+
+def test_another_version_of_the_format_is_named_as_such(said: Callable[..., list[str]]) -> None:
+    assert said("opsctl: 2\nproject: x\n") == [
+        "opsctl.yaml:1:9: expected 1, found the number 2 | this version of opsctl reads format 1"
+    ]
 
 
 def test_what_is_wrong_only_in_one_environment_is_reported_there(said: Callable[..., list[str]]) -> None:
