@@ -291,7 +291,7 @@ class ConditionalS3Store(S3Store):
             if "IfMatch" in request and code_of(error) == "NoSuchKey":
                 name = self._root.name(self._root.relative(request["Key"]))
                 raise ConflictError(f"{name} does not exist any more") from error
-            return self._our_own(key, mark, lost)
+            raise
 
     def _our_own(self, key: str, mark: str, lost: ConflictError) -> ObjectInfo:
         """Return the object if the write that won was our own, sent twice because its first answer was lost."""
