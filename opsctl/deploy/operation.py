@@ -24,7 +24,7 @@ from opsctl.deploy.verdict import failed
 from opsctl.errors import ConflictError, NotFoundError
 from opsctl.state import Lease
 
-__all__ = ["DeployResult", "Terms", "Wanted", "carry_out", "propose", "survey"]
+__all__ = ["DeployResult", "Terms", "Want", "Wanted", "carry_out", "propose", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

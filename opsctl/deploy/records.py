@@ -127,8 +127,11 @@ class Records:
     def _numbers(self, *, after: int) -> list[int]:
         prefix = f"{self._slot.key}/releases/"
         found = self._store.scan(prefix, start_after=_name(prefix, after) if after else "")
-        matches = (_RELEASE.fullmatch(item.key.removeprefix(prefix)) for item in found)
-        return sorted(int(match[1]) for match in matches if match)
+        try:
+            names = [item.key.removeprefix(prefix) for item in found]
+        except NotFoundError:  # nothing was ever written to this store
+            return []
+        return sorted(int(match[1]) for match in map(_RELEASE.fullmatch, names) if match)
 
     @property
     def _lock_key(self) -> str:

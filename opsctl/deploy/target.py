@@ -198,7 +198,8 @@ class Target(Protocol):
 
         Args:
             revision: to serve.
-            fence: of the lease; a target that can compare refuses one that is lower than the last.
+            fence: of the lease; a target that can compare refuses one that is lower than the last one of the same
+                state store.
 
         Raises:
             ConflictError: a later holder of the lease has been here.
@@ -237,6 +238,7 @@ class TargetContext:
     Args:
         slot: what is deployed there.
         base: directory of the project file.
+        state: URL of the state store, which tells deploys of different ones apart.
         stores: options of stores by URL prefix.
         sink: told what it does.
         span: piece of work that is told about.
@@ -244,6 +246,7 @@ class TargetContext:
 
     slot: Slot
     base: Path
+    state: str = ""
     stores: StoreOptions = field(default_factory=dict)
     sink: Sink = discard
     span: str = ""

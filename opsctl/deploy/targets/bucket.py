@@ -60,12 +60,16 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
         revision: number of what serves, 0 for nothing.
         deploy: id of the attempt that made it.
         path: where its files are, relative to the directory of the service.
+        state: state store of the deploy that wrote this.
+        fence: of the lock of that deploy; compared within one state store only.
     """
 
     slot: Slot
     revision: int = 0
     deploy: str = ""
     path: str = ""
+    state: str = ""
+    fence: int = 0
 
 
 class BucketTarget:
@@ -74,12 +78,14 @@ class BucketTarget:
     Args:
         store: rooted at the directory of the service.
         slot: what is deployed there.
+        state: state store of the deploy.
         link: the symbolic link to keep, None for none.
     """
 
-    def __init__(self, store: Store, slot: Slot, *, link: Path | None = None) -> None:
+    def __init__(self, store: Store, slot: Slot, *, state: str = "", link: Path | None = None) -> None:
         self._store = store
         self._slot = slot
+        self._state = state
         self._link = link
         self._known: dict[int, tuple[str, Manifest]] = {}
         self._verified: set[int] = set()
@@ -146,13 +152,22 @@ class BucketTarget:
 
     def switch(self, revision: Revision | None, *, fence: int) -> None:
         """Move the pointer, then the link."""
-        pointer = Pointer(slot=self._slot)
+        pointer = Pointer(slot=self._slot, state=self._state, fence=fence)
         if revision is not None:
             path = manifest.directory(revision.number)
-            pointer = Pointer(slot=self._slot, revision=revision.number, deploy=revision.deploy, path=path)
-        self._pointer.update(lambda _: pointer, fence=fence)
+            pointer = msgspec.structs.replace(pointer, revision=revision.number, deploy=revision.deploy, path=path)
+        self._move(pointer)
         if self._link is not None:
             _point(self._link, pointer.path.rstrip("/"))
+
+    def _move(self, pointer: Pointer) -> None:
+        saved = self._pointer.read()
+        if saved is None:
+            self._pointer.create(pointer)
+            return
+        if saved.value.state == pointer.state and saved.value.fence > pointer.fence:
+            raise ConflictError(f"a later deploy has switched {self.place}", hint="this one lost its lock to it")
+        self._pointer.replace(saved, pointer)
 
     def retire(self, *, serving: int, keep: frozenset[int]) -> None:
         """Remove what is not to be kept; files need no sleep."""
@@ -257,7 +272,7 @@ def open_target(options: BucketOptions, context: TargetContext) -> Target:
     url = parse_url(options.url, base=context.base).child(context.slot.service)
     store = open_store(url, options=context.stores)
     link = Path(url.path) / "live" if url.scheme == "file" else None
-    return BucketTarget(store, context.slot, link=link)
+    return BucketTarget(store, context.slot, state=context.state, link=link)
 
 
 PLUGIN = TargetPlugin(options=BucketOptions, needs="files", open=open_target)
