@@ -42,13 +42,14 @@ def run(args: list[str], runtime: Runtime | None = None) -> int:
         runtime: its surroundings; those of this process by default.
     """
     runtime = runtime or Runtime.of_process()
+    runtime.args = args
     take_signals()
     _allow_odd_names(runtime)
     try:
         code = _invoke(args, runtime)
         runtime.finish()
     except BaseException as error:  # noqa: BLE001 - this is the boundary
-        code = _fail(error, args, runtime)
+        code = _fail_somehow(error, runtime)
     return code
 
 
@@ -80,7 +81,20 @@ def _invoke(args: list[str], runtime: Runtime) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _fail(error: BaseException, args: list[str], runtime: Runtime) -> int:
+def _fail_somehow(error: BaseException, runtime: Runtime) -> int:
+    try:
+        return _fail(error, runtime)
+    except KeyboardInterrupt:
+        return INTERRUPTED  # a second Ctrl-C, while the first one was being told
+    except BaseException as again:  # noqa: BLE001 - nothing is left to hand it to
+        with contextlib.suppress(OSError, ValueError):
+            runtime.stderr.write(
+                f"error: internal error: {type(again).__name__} while telling {type(error).__name__}\n"
+            )
+        return BUG
+
+
+def _fail(error: BaseException, runtime: Runtime) -> int:
     if isinstance(error, (KeyboardInterrupt, Abort)):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the program at once
     try:
@@ -96,12 +110,12 @@ def _fail(error: BaseException, args: list[str], runtime: Runtime) -> int:
     if isinstance(error, HelpWanted):
         runtime.stderr.write(f"{error.message}\n")
         return USAGE
-    failure = explain(error, args, runtime)
+    failure = explain(error, runtime)
     runtime.renderer.fail(failure)
     return failure.exit_code
 
 
-def explain(error: BaseException, args: list[str], runtime: Runtime) -> Failure:
+def explain(error: BaseException, runtime: Runtime) -> Failure:
     """Say what an exception means for the user; a bug leaves a report file."""
     from opsctl.cli.output.renderer import Failure
     from opsctl.errors import ConfigError, OpsctlError
@@ -124,17 +138,18 @@ def explain(error: BaseException, args: list[str], runtime: Runtime) -> Failure:
             name = f" {str(error.filename)!r}" if error.filename else ""
             return Failure("local_io", f"the disk refused{name}: {error.strerror}", "", 1, (), trace)
         case _:
-            return _bug(error, args, runtime, trace)
+            return _bug(error, runtime, trace)
 
 
 _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO})
 """What a disk or the system's limits do to a program that is right; other OSErrors that get here are bugs."""
 
 
-def _bug(error: BaseException, args: list[str], runtime: Runtime, trace: str) -> Failure:
+def _bug(error: BaseException, runtime: Runtime, trace: str) -> Failure:
     from opsctl.cli.output.renderer import Failure
     from opsctl.cli.report import redact, write_report
 
+    args = runtime.args
     path = write_report(error, args, runtime.env)
     hint = f"this is a bug of opsctl; a report is in {path}" if path else "this is a bug of opsctl"
     message = redact(f"internal error: {type(error).__name__}: {error}", args, runtime.env)

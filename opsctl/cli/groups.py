@@ -116,6 +116,8 @@ class Command(_WithGlobals):
         if asked not in self.formats:
             message = f"'{ctx.command_path}' does not print {asked}"
             raise HintedUsageError(message, ctx, hint=f"-o takes {' or '.join(self.formats)} here")
+        if ctx.obj is not None:
+            ctx.obj.begin()
         return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

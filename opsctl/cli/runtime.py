@@ -57,6 +57,8 @@ class Runtime:
         self.env = env
         self._cwd = cwd
         self.settings = Settings()
+        self.args: list[str] = []
+        """The words after the program's name, for reports."""
         self.suggestion = ""
         """What the user may have meant, for the hint of an error about a name that is not there."""
 
@@ -69,6 +71,12 @@ class Runtime:
         except FileNotFoundError:
             cwd = None
         return cls(stdin=stdin, stdout=stdout, stderr=stderr, env=os.environ, cwd=cwd)
+
+    def begin(self) -> None:
+        """Get ready for a command: what libraries say from now on goes to the sink."""
+        from opsctl.cli.strays import catch_strays
+
+        catch_strays(self)
 
     @property
     def cwd(self) -> Path:

@@ -45,6 +45,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     monkeypatch.setattr(app, "COMMANDS", {**app.COMMANDS, **faulty.TABLE})
     # The boundary takes signals over for good; the test's process wants its own back.
     monkeypatch.setattr("opsctl.cli.boundary.take_signals", lambda: None)
+    monkeypatch.setattr("opsctl.cli.strays.catch_strays", lambda _: None)
     monkeypatch.setattr("signal.signal", lambda *_: None)
 
     def run(*args: str, env: Mapping[str, str] | None = None) -> Ended:

@@ -1,8 +1,10 @@
 """Commands that fail in every way a command can; `program` runs them as the real program runs its own."""
 
 import errno
+import logging
 import sys
 import threading
+import warnings
 
 import click
 
@@ -61,6 +63,23 @@ def wait(runtime: Runtime) -> None:
     threading.Event().wait()
 
 
+@click.command("stray", cls=Command)
+@click.pass_obj
+def stray(runtime: Runtime) -> None:
+    """Let a library talk and a thread die."""
+
+    def die() -> None:
+        raise RAISED["bug"]
+
+    warnings.warn("old API", FutureWarning, stacklevel=1)
+    logging.getLogger("urllib3").warning("Retrying https://host/x?sig=abcdef")
+    logging.getLogger("botocore").info("not told")
+    thread = threading.Thread(target=die)
+    thread.start()
+    thread.join()
+    runtime.print("done")
+
+
 @click.command("where", cls=Command)
 @click.pass_obj
 def where(runtime: Runtime) -> None:
@@ -103,6 +122,7 @@ TABLE = {
     "sail": Branch("Nothing.", {"verb": Entry(f"{HERE}verb", "x")}, default=Entry(f"{HERE}give_up", "x")),
     "settings": Entry(f"{HERE}settings", "Show the settings."),
     "show": Entry(f"{HERE}show", "Show a table and return 7."),
+    "stray": Entry(f"{HERE}stray", "Let a library talk and a thread die."),
     "where": Entry(f"{HERE}where", "Show the working directory."),
     "wait": Entry(f"{HERE}wait", "Wait for a signal."),
 }

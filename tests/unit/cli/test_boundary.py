@@ -148,6 +148,18 @@ def test_a_removed_working_directory_is_an_error(tmp_path: Path) -> None:
     assert done.stderr == "error: the working directory is not there any more\nhint: change to one that is\n"
 
 
+def test_what_libraries_say_is_told_only_when_asked_for(process: Process, tmp_path: Path) -> None:
+    done = process("stray")
+    assert (done.code, done.stdout) == (0, "done\n")
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: internal error in a thread: RuntimeError: token")
+    assert "hint: this is a bug of opsctl; a report is in " in done.stderr
+    verbose = process("stray", "-v").stderr
+    assert "debug: FutureWarning: old API\n" in verbose
+    assert "debug: urllib3: Retrying https://host/x?sig=***\n" in verbose
+    assert "not told" not in verbose
+
+
 def test_results_are_safe_text_json_or_csv(program: Program) -> None:
     assert program("show").stdout == "NAME   N\nweb\\n  0\n"
     assert json.loads(program("show", "-o", "json").stdout) == {"rows": [["web\n\x1b[2J", 0]]}
