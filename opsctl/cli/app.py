@@ -24,6 +24,17 @@ _AT = "opsctl.cli.commands"
 COMMANDS: Mapping[str, Entry | Branch] = {
     "init": Entry(f"{_AT}.init:init", "Write opsctl.yaml, pipelines and a GitHub workflow."),
     "doctor": Entry(f"{_AT}.doctor:doctor", "Check engine, credentials, stores and tools."),
+    "run": Entry(f"{_AT}.pipeline:run", "Run a pipeline."),
+    "pipeline": Branch(
+        "Run, check and look at pipelines.",
+        {
+            "run": Entry(f"{_AT}.pipeline:run", "Run a pipeline."),
+            "validate": Entry(f"{_AT}.pipeline:validate", "Check a pipeline file without touching anything else."),
+            "plan": Entry(f"{_AT}.pipeline:plan", "Show what a run would do, in order."),
+            "graph": Entry(f"{_AT}.pipeline:graph", "Draw which step needs which."),
+            "schema": Entry(f"{_AT}.pipeline:schema", "Print the JSON Schema of pipeline files."),
+        },
+    ),
     "storage": Branch(
         "Work with objects on file://, s3://, gs://, az:// and mem:// stores.",
         {

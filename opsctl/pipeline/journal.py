@@ -92,7 +92,7 @@ class Journal:
         Raises:
             LocalIOError: the disk refuses.
         """
-        path = self.directory / "logs" / f"{step}.log"
+        path = self._log_file(step)
         if step not in self._logs:
             try:
                 self._logs[step] = self._open(path)
@@ -101,10 +101,15 @@ class Journal:
         text = "".join(f"{without_escapes(line)}\n" for line in lines)
         self._append(self._logs[step], text.encode("utf-8", "replace"), path)
 
-    def end_log(self, step: str) -> None:
-        """Close the log of a step."""
-        if step in self._logs:
-            os.close(self._logs.pop(step))
+    def end_log(self, step: str) -> Path | None:
+        """Close the log of a step; return the file, or None when there is none."""
+        if step not in self._logs:
+            return None
+        os.close(self._logs.pop(step))
+        return self._log_file(step)
+
+    def _log_file(self, step: str) -> Path:
+        return self.directory / "logs" / f"{step}.log"
 
     def _open(self, path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

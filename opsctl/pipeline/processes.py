@@ -178,6 +178,7 @@ class Children:
         """
         ours: dict[int, Stream] = {}
         theirs: list[int] = []
+        since = time.monotonic()
         names: tuple[Stream, ...] = ("stdout",) if launch.merged else ("stdout", "stderr")
         try:
             for name in names:
@@ -191,7 +192,7 @@ class Children:
             raise
         finally:
             _close(theirs)
-        self._register(_Running(key, child, time.monotonic(), exit_fd, ours), launch.timeout)
+        self._register(_Running(key, child, since, exit_fd, ours), launch.timeout)
 
     def _register(self, running: _Running, timeout: float | None) -> None:
         self._running[running.key] = running

@@ -1,0 +1,165 @@
+"""What the worker and the run say to each other: one request, then messages, as lines of JSON.
+
+The run gives the worker a `Request` on its standard input. The worker answers on its standard output with any number of
+`Told` and `Hide`, and one `Done` or `Failed` at the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from opsctl.config.dynamic import Dynamic
+from opsctl.config.scalars import unbind
+from opsctl.errors import ConfigError, OpsctlError
+from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
+from opsctl.pipeline.kinds import OutputValue, WorkResult
+
+__all__ = [
+    "Done",
+    "Failed",
+    "Hide",
+    "Request",
+    "Told",
+    "decode_message",
+    "decode_options",
+    "decode_request",
+    "encode",
+    "encode_options",
+    "failed",
+    "told",
+]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """The work of one step.
+
+    Args:
+        kind: of the step.
+        options: what `encode_options` made.
+        step: id.
+        run_id: of the run.
+        root: absolute directory of the project.
+        project_file: absolute path, None where there is none.
+        overrides: `--set` flags.
+    """
+
+    kind: str
+    options: Any
+    step: str
+    run_id: str
+    root: str
+    project_file: str | None
+    overrides: tuple[str, ...]
+
+
+class Told(msgspec.Struct, frozen=True, tag="event", tag_field="say"):
+    """An event.
+
+    Args:
+        name: of its class.
+        fields: by name.
+    """
+
+    name: str
+    fields: dict[str, Any]
+
+    def event(self) -> Event:
+        """Return the event."""
+        return _EVENTS[self.name](**self.fields)
+
+
+class Hide(msgspec.Struct, frozen=True, tag="hide", tag_field="say"):
+    """A secret that must not be shown from now on."""
+
+    value: str
+
+
+class Done(msgspec.Struct, frozen=True, tag="done", tag_field="say"):
+    """The work is done."""
+
+    outputs: dict[str, OutputValue]
+    detail: str
+    changed: bool
+
+    @property
+    def result(self) -> WorkResult:
+        """The same as the kind returned it."""
+        return WorkResult(self.outputs, self.detail, self.changed)
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", tag_field="say"):
+    """The work failed.
+
+    Args:
+        message: one line.
+        hint: one line, or "".
+        exit_code: of the error.
+        file: what the failure points to, "" for the step.
+        line: from 1, 0 for none.
+    """
+
+    message: str
+    hint: str
+    exit_code: int
+    file: str = ""
+    line: int = 0
+
+
+_EVENTS: Final[Mapping[str, type[Event]]] = {
+    cls.__name__: cls for cls in (SpanStarted, SpanFinished, Output, Message, Progress)
+}
+_encoder = msgspec.json.Encoder()
+_messages = msgspec.json.Decoder(Told | Hide | Done | Failed)
+_requests = msgspec.json.Decoder(Request)
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """Return a message as one line."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_message(line: bytes) -> Told | Hide | Done | Failed:
+    """Return what the worker said.
+
+    Raises:
+        msgspec.MsgspecError: it is none of the messages.
+    """
+    message: Told | Hide | Done | Failed = _messages.decode(line)
+    return message
+
+
+def decode_request(data: bytes) -> Request:
+    """Return what the run asks for."""
+    return _requests.decode(data)
+
+
+def told(event: Event) -> Told:
+    """Return an event as a message."""
+    fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    return Told(type(event).__name__, fields)
+
+
+def failed(error: OpsctlError) -> Failed:
+    """Return an error as a message; errors that point into a file keep the place."""
+    file, line = str(getattr(error, "file", "")), int(getattr(error, "line", 0))
+    if isinstance(error, ConfigError):
+        file, line = error.problems[0].file, error.problems[0].line
+    return Failed(message=error.message, hint=error.hint, exit_code=error.exit_code, file=file, line=line)
+
+
+def encode_options(options: Any) -> Any:
+    """Return evaluated options as plain values."""
+    return unbind(options)
+
+
+def decode_options(values: Any, model: Any) -> Any:
+    """Return options from plain values. `${{` in a text means nothing any more: it came out of an expression."""
+    return msgspec.convert(values, model, dec_hook=_revive)
+
+
+def _revive(cls: type, value: Any) -> Any:
+    return cls.of(value) if issubclass(cls, Dynamic) else cls.parse(value)  # type: ignore[attr-defined] # scalar types
