@@ -7,7 +7,7 @@ nothing else, beside a plain `true` or `3`. `Text` is a text in the end, whateve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
 from opsctl.config.expressions import (
@@ -73,7 +73,7 @@ class Dynamic:
 
     def written_in(self, node: ScalarNode) -> Self:
         """Return the same value, which now knows where it is written."""
-        return replace(self, node=node)
+        return type(self)(self.parts, node)
 
     def check(self, scope: Scope) -> list[Problem]:
         """Return everything that cannot be right in this scope, whatever the values will be."""

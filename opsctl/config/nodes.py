@@ -6,14 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 __all__ = ["Fault", "MappingNode", "Node", "Origin", "Path", "ScalarError", "ScalarNode", "SequenceNode", "plain"]
 
 Path = tuple[str | int, ...]
 """Where a value is in its file: keys and indexes from the top."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where a value came from.
 
     Args:
@@ -27,15 +28,17 @@ class Origin:
     column: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One value of the file. A model field of this type is handed on unbound."""
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """One value of the file. A model field of this type is handed on unbound.
+
+    Nodes are Structs, which are made ten times as fast as dataclasses, and untracked by the garbage collector, which
+    would otherwise walk the growing tree again and again; a tree has no cycles.
+    """
 
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarNode(Node):
+class ScalarNode(Node, frozen=True, gc=False):
     """A scalar.
 
     Args:
@@ -64,15 +67,13 @@ class ScalarNode(Node):
         return Origin(self.first.source, self.first.line + before.count("\n"), column)
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceNode(Node):
+class SequenceNode(Node, frozen=True, gc=False):
     """A list."""
 
     items: Sequence[Node]
 
 
-@dataclass(frozen=True, slots=True)
-class MappingNode(Node):
+class MappingNode(Node, frozen=True, gc=False):
     """A map; keys are strings, in the order of the file.
 
     Args:

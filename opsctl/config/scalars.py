@@ -318,6 +318,8 @@ def unbind(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of valu
     References to secrets stay references; fields that are None are left out.
     """
     match value:
+        case Node():
+            return plain(value)
         case Struct():
             fields = ((info.encode_name, getattr(value, info.name)) for info in structs.fields(value))
             return {key: unbind(child) for key, child in fields if child is not None}
@@ -325,8 +327,6 @@ def unbind(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of valu
             return {key: unbind(child) for key, child in value.items()}
         case list() | tuple():
             return [unbind(child) for child in value]
-        case Node():
-            return plain(value)
         case Flag() | Number() if value.is_constant:
             return value.constant
         case Duration() | Size() | FileMode() | Percent() | SecretRef() | Dynamic():

@@ -53,8 +53,8 @@ class _Compiler:
         match info:
             case inspect.Metadata(type=inner):
                 return self.compile(inner, **_meta(info))
-            case inspect.StructType():
-                return self._model(info)
+            case inspect.StructType(cls=cls):
+                return Raw() if issubclass(cls, Node) else self._model(info)
             case inspect.ListType(item_type=item, min_length=low, max_length=high):
                 return ListOf(self.compile(item), list, low or 0, high)
             case inspect.VarTupleType(item_type=item, min_length=low, max_length=high):
@@ -106,18 +106,15 @@ def _leaf(info: inspect.Type, meta: dict[str, Any]) -> Shape:  # noqa: PLR0911 -
             return Choice({member.value: member for member in cls}, meta.get("allowed", ""))
         case inspect.AnyType():
             return Anything()
-        case inspect.CustomType(cls=cls) | inspect.DataclassType(cls=cls):
-            return _custom(cls)
+        case inspect.CustomType(cls=cls) | inspect.DataclassType(cls=cls) if _is_spelled(cls):
+            return Special(cls)
         case _:
-            raise TypeError(f"{type(info).__name__} has no form in a file")
+            name = getattr(info, "cls", type(info)).__name__
+            raise TypeError(f"{name} has no form in a file: it is no plain type, and has no parse() and noun")
 
 
-def _custom(cls: type) -> Shape:
-    if issubclass(cls, Node):
-        return Raw()
-    if hasattr(cls, "parse") and hasattr(cls, "noun"):
-        return Special(cls)
-    raise TypeError(f"{cls.__name__} has no parse() and noun, so it has no form in a file")
+def _is_spelled(cls: type) -> bool:
+    return hasattr(cls, "parse") and hasattr(cls, "noun")
 
 
 def _whole(pattern: str | None) -> re.Pattern[str] | None:
