@@ -2,12 +2,13 @@
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-__all__ = ["clean"]
+__all__ = ["clean", "heed_interrupts"]
 
 PREFIXES = (
     *("AWS_", "AZURE_", "GOOGLE_", "GCLOUD_", "GCE_", "CLOUDSDK_", "BOTO_", "STORAGE_EMULATOR_"),
@@ -41,9 +42,16 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to a job that it starts in the background: SIGINT ignored, for all children too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
     """A clean environment from before the first fixture to after the last."""
+    heed_interrupts()
     with pytest.MonkeyPatch.context() as monkeypatch:
         clean(monkeypatch)
         yield

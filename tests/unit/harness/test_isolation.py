@@ -1,11 +1,14 @@
 """A test sees nothing of the user: neither their credentials, nor their home, nor how their terminal is set up."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from harness.isolation import clean
+from harness.isolation import clean, heed_interrupts
 
 
 def test_variables_of_the_user_are_gone_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +33,14 @@ def test_home_is_empty_and_not_the_users(home: Path) -> None:
 def test_each_test_has_a_home_of_its_own(home: Path) -> None:
     (home / "left-over").touch()  # the test above would see it, in whichever order they run
     assert len(list(home.iterdir())) == 1
+
+
+def test_a_run_in_the_background_of_a_shell_does_not_make_children_deaf_to_interrupts() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        heed_interrupts()
+        script = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+        child = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, check=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert b"KeyboardInterrupt" in child.stderr
