@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Entry | Branch] = {
         {
             "ls": Entry(f"{_AT}.storage:ls", "List objects."),
             "cat": Entry(f"{_AT}.storage:cat", "Print the bytes of an object."),
+            "cp": Entry(f"{_AT}.storage:cp", "Copy objects to below a directory."),
             "stat": Entry(f"{_AT}.storage:stat", "Show what is known of one object."),
             "rm": Entry(f"{_AT}.storage:rm", "Delete objects."),
         },

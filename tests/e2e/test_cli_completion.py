@@ -43,7 +43,7 @@ def test_tab_offers_commands(bash: Path) -> None:
     ("words", "offered"),
     [
         ("opsctl stor", ["storage"]),
-        ("opsctl storage ", ["ls", "cat", "stat", "rm"]),
+        ("opsctl storage ", ["ls", "cat", "cp", "stat", "rm"]),
         ("opsctl storage ls --rec", ["--recursive"]),
         ("opsctl completion ", ["bash", "zsh", "fish"]),
         ("opsctl -o ", ["text", "json", "csv"]),

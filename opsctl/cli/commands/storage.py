@@ -1,4 +1,4 @@
-"""`opsctl storage ls|cat|stat|rm`: objects on every kind of store."""
+"""`opsctl storage ls|cat|cp|stat|rm`: objects on every kind of store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from opsctl.cli.groups import Command
 from opsctl.cli.output.table import describe
 from opsctl.cli.output.units import size, timestamp
 from opsctl.cli.runtime import Runtime
+from opsctl.docker.spans import span
+from opsctl.errors import UsageError
 from opsctl.storage import ObjectInfo, StoreOptions, StoreURL, parse_url
 from opsctl.storage.listing import Listed, list_url, open_object
+from opsctl.transfer import CopyRequest, copy
 
-__all__ = ["cat", "ls", "rm", "stat"]
+__all__ = ["cat", "cp", "ls", "rm", "stat"]
 
 _BLOCK = 1024 * 1024
 
@@ -64,6 +67,37 @@ def stat(runtime: Runtime, url: StoreURL) -> None:
     store, key = open_object(url, options=runtime.store_options())
     with closing(store):
         runtime.show(store.stat(key), text=_facts)
+
+
+@click.command("cp", cls=Command)
+@click.argument("sources", type=click.Path(), nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("destination", type=click.Path(), metavar="DIRECTORY")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=8, show_default=True, help="Objects at once.")
+@click.pass_obj
+def cp(runtime: Runtime, sources: tuple[str, ...], destination: str, jobs: int) -> None:
+    """Copy objects to below a directory.
+
+    A SOURCE is a file, a directory (what it holds is copied), a pattern ('dist/*.whl', with quotes) or the URL of an
+    object or of a folder. DIRECTORY is a local directory, or a URL that ends with '/'. Every copy is verified.
+    Objects of the same name are replaced, others there are left alone. Exits with 7 when some were not copied.
+    """
+    request = CopyRequest(sources, _directory(runtime, destination), runtime.cwd, jobs, options=runtime.store_options())
+    with span(runtime.sink, "transfer", "copy") as outcome:
+        result = copy(request, sink=runtime.sink, span="transfer")
+        outcome.detail = f"{_objects(result.copied)}, {size(result.bytes)}"
+    copied = {"copied": result.copied, "bytes": result.bytes, "destination": destination}
+    runtime.show(copied, text=lambda _: f"copied {outcome.detail} to {destination}")
+
+
+def _directory(runtime: Runtime, destination: str) -> str:
+    url = parse_url(destination)
+    if destination.endswith("/") or not url.path or (url.scheme == "file" and (runtime.cwd / url.path).is_dir()):
+        return destination
+    raise UsageError(f"{destination!r} is not a directory", hint=f"copies go below it: write {destination + '/'!r}")
+
+
+def _objects(count: int) -> str:
+    return f"{count} object{'' if count == 1 else 's'}"
 
 
 @click.command("rm", cls=Command)

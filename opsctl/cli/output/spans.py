@@ -8,7 +8,11 @@ __all__ = ["Spans"]
 
 
 class Spans:
-    """The running spans and their labels: the title of a span behind those of its parents ("deploy/health")."""
+    """The running spans and their labels.
+
+    A label is the title of a span behind those of its parents ("deploy/health"); a parent whose title the child
+    repeats ("deploy" of "deploy web") is left out.
+    """
 
     def __init__(self) -> None:
         self._running: dict[str, SpanStarted] = {}
@@ -36,4 +40,9 @@ class Spans:
 
     def label(self, span: str) -> str:
         """Return what stands before the lines of a span; "" for none."""
-        return "/".join(event.title for event in self.path(span)) or span.partition(":")[2] or span
+        titles: list[str] = []
+        for event in self.path(span):
+            if titles and f"{event.title} ".startswith(f"{titles[-1]} "):
+                titles.pop()
+            titles.append(event.title)
+        return "/".join(titles) or span.partition(":")[2] or span

@@ -54,6 +54,11 @@ def test_nested_work_is_told_with_what_holds_it() -> None:
     assert lines == ["[deploy] started", "[deploy/health] started", "[deploy/health] passed", "[y] ?"]
 
 
+def test_a_title_that_repeats_its_parent_replaces_it() -> None:
+    started = (SpanStarted("s", "deploy"), SpanStarted("d", "deploy web", "s"), SpanStarted("h", "health", "d"))
+    assert draw(*started) == ["[deploy] started", "[deploy web] started", "[deploy web/health] started"]
+
+
 def test_progress_is_a_sign_of_life_now_and_then() -> None:
     now = iter([0.0, 1.0, 5.0, 6.0])
     written: list[str] = []
