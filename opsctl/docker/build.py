@@ -27,7 +27,7 @@ from opsctl.docker.spans import span
 from opsctl.errors import LocalIOError, MissingToolError, UsageError
 from opsctl.events import Message, Sink, discard
 
-__all__ = ["CONTENT_LABEL", "BuildRequest", "BuildResult", "build"]
+__all__ = ["CONTENT_LABEL", "BuildRequest", "BuildResult", "Expectation", "build", "expect"]
 
 CONTENT_LABEL = "opsctl.content"
 _SCHEME = "opsctl image 1"
@@ -85,6 +85,19 @@ class BuildResult:
     builder: Literal["", "classic", "buildx"]
 
 
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a build would give.
+
+    Args:
+        content_hash: what it would be made of, as far as the base images are in the engine.
+        image_id: of the image that is there already, "" when it has to be built.
+    """
+
+    content_hash: str
+    image_id: str
+
+
 def build(request: BuildRequest, engine: Engine, sink: Sink = discard) -> BuildResult:
     """Build an image, or find that it is there, and tag it.
 
@@ -109,6 +122,21 @@ def build(request: BuildRequest, engine: Engine, sink: Sink = discard) -> BuildR
         outcome.status = "unchanged" if result.skipped else "ok"
         outcome.detail = f"image {_short(result.image_id)}"
     return result
+
+
+def expect(request: BuildRequest, engine: Engine) -> Expectation:
+    """Say what a build would give, without building, pulling or tagging anything.
+
+    Raises:
+        ConfigError: the Dockerfile, the ignore file or the context cannot be used.
+        NotFoundError: no such context or Dockerfile.
+    """
+    context = open_context(request.context, request.dockerfile)
+    text = _text(context.dockerfile)
+    wanted = dockerfile.parse(text).bases(request.args, target=request.target)
+    bases = {image: engine.images.inspect(image).id if engine.images.exists(image) else "" for image in wanted}
+    content = content_hash(request, context, text, bases=bases)
+    return Expectation(content, "" if request.force else _unchanged(engine, content) or "")
 
 
 def _build(request: BuildRequest, engine: Engine, sink: Sink, *, tags: tuple[str, ...], work: str) -> BuildResult:
