@@ -174,9 +174,10 @@ def _with_suggestion(hint: str, code: int, runtime: Runtime) -> str:
 
 
 def _sentence(error: click.ClickException) -> str:
-    # Click's messages are sentences, some of several lines; ours are not.
-    text = error.message if getattr(error, "possibilities", None) else error.format_message()
-    text = " ".join(text.split()).removesuffix(".")
+    # Click's messages are sentences, some of several lines, worded a little differently in each version; ours are not.
+    if isinstance(error, click.NoSuchOption):
+        return f"no such option {error.option_name!r}"
+    text = " ".join(error.format_message().split()).removesuffix(".")
     return text[:1].lower() + text[1:]
 
 

@@ -49,7 +49,7 @@ def test_the_command_line_wins_over_the_environment(program: Program) -> None:
 def test_a_wrong_value_in_the_environment_is_told(program: Program) -> None:
     done = program("settings", env={"OPSCTL_LOG_FORMAT": "xml"})
     assert done.code == 2
-    assert "OPSCTL_LOG_FORMAT" in done.stderr
+    assert "'--log-format'" in done.stderr
     assert "'xml'" in done.stderr
 
 
