@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -297,9 +298,18 @@ def _negotiate(endpoint: Endpoint, shown: str) -> APIClient:
     from requests.exceptions import RequestException  # noqa: PLC0415
 
     try:
+        _knock(shown)
         return _client(endpoint, version=None, timeout=CONNECT_SECONDS)
     except (DockerException, RequestException, OSError) as error:
         raise _unconnected(shown, error) from error
+
+
+def _knock(shown: str) -> None:
+    """See that a socket can be opened; the SDK would leave its own half open when it cannot."""
+    if shown.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(CONNECT_SECONDS)
+            probe.connect(f"/{shown.removeprefix('unix://').lstrip('/')}")  # unix://var/run is a common way to write it
 
 
 def _unconnected(shown: str, error: Exception) -> OpsctlError:

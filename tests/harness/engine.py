@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -25,7 +26,7 @@ class Asked:
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         self.method = handler.command
-        self.path = re.sub(r"^/v[0-9.]+", "", handler.path)
+        self.path = unquote(re.sub(r"^/v[0-9.]+", "", handler.path))
         self.headers = handler.headers
         self.body = _body(handler)
 
@@ -112,7 +113,7 @@ def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = answer  # noqa: N815 - the names the base class asks for
 
         def _stream(self, chunks: Iterable[bytes], *, cut: bool) -> None:
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "application/vnd.docker.raw-stream")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             for chunk in chunks:
