@@ -17,7 +17,7 @@ from opsctl.deploy.gate import Gate
 from opsctl.deploy.history import Current, Good, promote
 from opsctl.deploy.journal import JournalBook
 from opsctl.deploy.model import Attempt, ImageRecord, Release, Stage, StageRun
-from opsctl.deploy.site import Site, Work, revision_of
+from opsctl.deploy.site import Site, Supply, Work, revision_of
 from opsctl.deploy.target import Materials, Revision
 from opsctl.errors import InterruptedRunError, OpsctlError, StepFailedError, TransientError
 from opsctl.state import Lease
@@ -36,7 +36,7 @@ class Run:
         attempt: what is known of it so far; grows.
         arrows: its stages.
         materials: what a new revision is made from.
-        unchanged: asked after a build: whether that is what serves already.
+        unchanged: asked once the image is there: whether that is what serves already.
         recovered: another process began it.
         process: what passed the gate, to be recognised later.
     """
@@ -73,18 +73,16 @@ def drive(run: Run, *, position: int = 0) -> bool:
     """Take the arrows from `position` on.
 
     Returns:
-        False when the build has shown that nothing would change; then the journal is closed and nothing was touched.
+        False when the image has shown that nothing would change; then the journal is closed and nothing was touched.
 
     Raises:
         OpsctlError: an arrow failed; the journal says which one.
     """
     for index in range(position, len(run.arrows)):
         stage = run.arrows[index]
-        if "retire" not in run.arrows[: index + 1]:
-            run.site.pause(run.lease, 0)
         run.book.advance(run.attempt, index)
         _take(run, stage)
-        if stage == "build" and run.unchanged(run.attempt):
+        if stage in {"build", "pull"} and run.unchanged(run.attempt):
             run.book.close(unused=True)
             return False
     return True
@@ -102,24 +100,36 @@ def _take(run: Run, stage: Stage) -> None:
 
 
 def _build(run: Run, work: Work) -> str:
-    image = run.site.supply.build(span=work.span)
+    image = _supply(run).build(span=work.span)
     run.learn(image)
     return f"{image.ref} is {image.id}"
 
 
-def _test(run: Run, work: Work) -> str:
-    return run.site.supply.test(_image(run), span=work.span)
-
-
-def _push(run: Run, work: Work) -> str:
-    image = run.site.supply.push(_image(run), span=work.span)
+def _pull(run: Run, work: Work) -> str:
+    image = _supply(run).pull(span=work.span)
     run.learn(image)
     return image.digest
 
 
+def _test(run: Run, work: Work) -> str:
+    return _supply(run).test(_image(run), span=work.span)
+
+
+def _push(run: Run, work: Work) -> str:
+    image = _supply(run).push(_image(run), span=work.span)
+    run.learn(image)
+    return image.digest
+
+
+def _supply(run: Run) -> Supply:
+    if run.site.supply is None:
+        raise StepFailedError(f"{run.site.slot} is made of files: there is no image to work on")
+    return run.site.supply
+
+
 def _image(run: Run) -> ImageRecord:
     if run.attempt.image is None:
-        raise StepFailedError(f"{run.site.slot}: there is no image to work on")
+        raise StepFailedError(f"{run.site.slot} has no image yet")
     return run.attempt.image
 
 
@@ -172,6 +182,7 @@ def _record(run: Run, _: Work) -> str:
 
 STAGES: Mapping[Stage, Callable[[Run, Work], str]] = {
     "build": _build,
+    "pull": _pull,
     "test": _test,
     "push": _push,
     "start": _start,
@@ -201,4 +212,5 @@ def pass_gate(site: Site, lease: Lease, revision: Revision) -> tuple[tuple[str, 
             return probe.process, verdict.detail
         if verdict.state == "failed":
             raise StepFailedError(f"release {revision.number} failed its health gate: {verdict.detail}")
-        site.pause(lease, revision.health.interval)
+        time.sleep(revision.health.interval)
+        lease.check()

@@ -32,7 +32,7 @@ __all__ = [
     "StageRun",
 ]
 
-Stage = Literal["build", "test", "push", "start", "health", "switch", "bake", "retire", "record"]
+Stage = Literal["build", "pull", "test", "push", "start", "health", "switch", "bake", "retire", "record"]
 """The arrows of a deploy, in the order a plain one takes them."""
 
 Outcome = Literal["succeeded", "failed", "rolled_back"]

@@ -18,7 +18,7 @@ from opsctl.deploy.target import Held, TargetState
 __all__ = ["Action", "Change", "DeployPlan", "Desired", "Situation", "arrows", "make"]
 
 Verdict = Literal["unchanged", "change", "undecided"]
-"""`undecided`: only the build can tell whether anything changes."""
+"""`undecided`: only the image can tell whether anything changes, and it is not there yet."""
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,8 +145,12 @@ def make(desired: Desired, situation: Situation, *, keep: frozenset[int], force:
 
 def arrows(desired: Desired) -> tuple[Stage, ...]:
     """Return the stages that lead to what is desired."""
-    made: list[Stage] = ["build"] if desired.source == "build" else []
-    if desired.source == "build" and desired.tests:
+    made: list[Stage] = []
+    if desired.source == "build":
+        made.append("build")
+    elif not desired.known:
+        made.append("pull")
+    if desired.tests:
         made.append("test")
     if desired.push:
         made.append("push")
@@ -162,7 +166,8 @@ def _verdict(desired: Desired, situation: Situation, *, force: bool) -> tuple[Ve
     if desired.revision:
         return _rollback_verdict(desired, situation)
     if not desired.known:
-        return "undecided", "the build decides whether the image changes"
+        maker = "build" if desired.source == "build" else "pull"
+        return "undecided", f"only the {maker} can tell whether the image changes"
     if desired.spec.hash != release.spec_hash:
         return "change", f"it differs from release {release.seq}"
     return _confirmed(situation, f"release {release.seq} is what would run")
@@ -225,6 +230,7 @@ def _actions(desired: Desired, situation: Situation, stages: Sequence[Stage], ke
     subject = f"release {number}"
     reasons: dict[Stage, tuple[str, str]] = {
         "build": (desired.subject, "the image is made from the working tree"),
+        "pull": (desired.subject, "the engine does not have it, or its tag has moved"),
         "test": (f"{desired.tests} checks of the image", "before anything is shipped"),
         "push": (desired.push, desired.push_reason),
         "start": (subject, desired.subject),

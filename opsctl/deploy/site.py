@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from opsctl.deploy.model import Attempt, ImageRecord, Slot
@@ -14,7 +13,6 @@ from opsctl.deploy.records import Records
 from opsctl.deploy.target import Materials, Revision, Target
 from opsctl.errors import InterruptedRunError, OpsctlError
 from opsctl.events import Level, Message, Sink, SpanFinished, SpanStarted, Status, discard
-from opsctl.state import Lease
 
 __all__ = ["Site", "Supply", "Work", "revision_of"]
 
@@ -24,6 +22,9 @@ class Supply(Protocol):
 
     def build(self, *, span: str) -> ImageRecord:
         """Build it, or find it when nothing that goes into it has changed."""
+
+    def pull(self, *, span: str) -> ImageRecord:
+        """Fetch it from its registry."""
 
     def test(self, image: ImageRecord, *, span: str) -> str:
         """Run its checks and say in one line how they went.
@@ -61,21 +62,19 @@ class Site:
         slot: what is deployed where.
         target: where revisions live.
         records: what is remembered.
-        supply: where images come from.
         resolve: from references of secrets to their values.
+        supply: where images come from, None for files.
         sink: told what is going on.
         parent: piece of work that this one belongs to, "" for none.
-        cancel: set by whoever wants the work to end early.
     """
 
     slot: Slot
     target: Target
     records: Records
-    supply: Supply
     resolve: Callable[[Mapping[str, str]], Mapping[str, str]]
+    supply: Supply | None = None
     sink: Sink = discard
     parent: str = ""
-    cancel: threading.Event = field(default_factory=threading.Event)
 
     @property
     def span(self) -> str:
@@ -112,17 +111,6 @@ class Site:
             NotFoundError: a secret is not where its reference says.
         """
         return Materials(secrets=self.resolve(revision.spec.secrets))
-
-    def pause(self, lease: Lease, seconds: float) -> None:
-        """Wait.
-
-        Raises:
-            InterruptedRunError: the work is to end.
-            ConflictError: the lease is lost.
-        """
-        if self.cancel.wait(seconds):
-            raise InterruptedRunError(f"deploy of {self.slot} was cancelled")
-        lease.check()
 
 
 def revision_of(attempt: Attempt) -> Revision:

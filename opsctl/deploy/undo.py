@@ -6,8 +6,6 @@ Every step asks the target first, so that being killed in here is no special cas
 from __future__ import annotations
 
 import contextlib
-import threading
-from dataclasses import replace
 
 import msgspec
 
@@ -90,8 +88,6 @@ def _complete(run: Run, error: BaseException) -> Release:
 
 def _undo(run: Run, cause: Failure) -> Release:
     """Make what served before serve again, remove what is new, and record the failure."""
-    # Whoever cancelled the deploy did not cancel the way back.
-    run.site = replace(run.site, cancel=threading.Event())
     journal = run.book.now
     run.book.revert(run.attempt, cause)
     if journal.touched:

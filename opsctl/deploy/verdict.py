@@ -14,7 +14,7 @@ from opsctl.events import Output
 
 __all__ = ["failed", "what_serves"]
 
-_BEFORE_TARGET = frozenset({"build", "test", "push"})
+_BEFORE_TARGET = frozenset({"build", "pull", "test", "push"})
 
 
 def failed(site: Site, release: Release, error: BaseException) -> BaseException:
