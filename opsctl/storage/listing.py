@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -66,7 +67,7 @@ def open_object(url: StoreURL, *, options: StoreOptions | None = None) -> tuple[
 
 
 def _listed(url: StoreURL, options: StoreOptions, recursive: bool) -> Iterator[Listed]:  # noqa: FBT001 - private
-    if url.path.rstrip("/") and not url.path.endswith("/"):
+    if not _is_folder(url):
         store, key = open_object(url, options=options)
         with closing(store):
             try:
@@ -78,6 +79,11 @@ def _listed(url: StoreURL, options: StoreOptions, recursive: bool) -> Iterator[L
                     return
     with closing(open_store(url, options=options)) as store:
         yield from map(_object, store.scan()) if recursive else _first_level(store.scan())
+
+
+def _is_folder(url: StoreURL) -> bool:
+    """Say whether the URL alone tells that no object is meant."""
+    return not url.path or url.path.endswith("/") or (url.scheme == "file" and Path(url.path).is_dir())
 
 
 def _first_level(objects: Iterator[ObjectInfo]) -> Iterator[Listed]:

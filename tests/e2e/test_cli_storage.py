@@ -46,6 +46,11 @@ def test_ls_prints_csv(opsctl: Opsctl, tree: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("url", [".", "./", "data/..", "file://."])
+def test_ls_of_the_working_directory(opsctl: Opsctl, tree: Path, url: str) -> None:
+    assert opsctl("storage", "ls", url, check=True).stdout == "       -                    -  data/\n"
+
+
 def test_ls_of_an_object_shows_it(opsctl: Opsctl, tree: Path) -> None:
     assert opsctl("storage", "ls", "data/a.txt", check=True).stdout.endswith("  a.txt\n")
 

@@ -159,6 +159,8 @@ class LiveRenderer:
             yield self._output_line(work.label if work else "", line)
         else:
             work.keep(line)
+            if work.progress is not None and work.progress.done == work.progress.total:
+                work.progress = None  # what was transferred is now worked on
 
     def _output_line(self, label: str, line: str) -> Text:
         return Text.assemble((f"{label} {self._glyphs.edge} " if label else "", "dim"), Text.from_ansi(line))
@@ -243,7 +245,7 @@ def _pace(progress: Progress, seconds: float) -> str:
     if seconds >= _MIN_SECONDS_FOR_RATE and progress.done:
         rate = progress.done / seconds
         parts.append(f"{size(rate)}/s" if progress.unit == "bytes" else f"{rate:.0f}/s")
-        if progress.total:
+        if progress.total and progress.done < progress.total:
             parts.append(f"{duration((progress.total - progress.done) / rate)} left")
     return "  ".join([*parts, *items(progress)])
 

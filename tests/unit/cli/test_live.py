@@ -84,6 +84,14 @@ def test_progress_is_drawn_while_it_goes_on() -> None:
     assert "1 of 2 objects" in text
 
 
+def test_output_takes_the_place_of_a_transfer_that_is_done() -> None:
+    renderer = LiveRenderer(LogStream(Terminal()), colors=False, verbosity=0)
+    for event in (SpanStarted("b", "build"), Progress("b", 9, 9), Output("b", "Step 1/2")):
+        renderer.event(event)
+    assert renderer._works["b"].progress is None
+    renderer.close()
+
+
 @given(runs)
 @settings(max_examples=50, deadline=None)
 def test_foreign_text_cannot_act_on_the_terminal(run: list[Event]) -> None:
