@@ -51,6 +51,7 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
     choice: Literal["fail", "pass", 3] = "pass"
     color: Color = Color.RED
     items: list[str] = []
+    narrow: Annotated[dict[Literal["a", "b"], int], Meta(min_length=1, max_length=1)] = {}
     few: Annotated[tuple[int, ...], Meta(min_length=1, max_length=2)] = (1,)
     frozen: tuple[str, ...] = ()
     table: dict[Annotated[str, Meta(pattern="^[A-Z]+$", description="capitals")], int] = {}
@@ -180,6 +181,9 @@ def test_defaults_hold_for_what_the_file_does_not_say() -> None:
         ("items: [a, 1]", "1:12: expected text, found the number 1 | quote it: '1'"),
         ("few: []", "1:6: needs at least 1 item"),
         ("few: [1, 2, 3]", "1:6: has at most 2 items"),
+        ("narrow: {}", "1:1: needs at least 1 entry"),
+        ("narrow: {a: 1, b: 2}", "1:1: has at most 1 entries"),
+        ("narrow: {c: 1}", "1:10: 'c' is not one of a, b"),
         ("table: [a]", "1:8: expected a map, found a list"),
         ("table: {a: 1}", "1:9: 'a' is not allowed here: capitals"),
         ("either: {a: 1}", "1:9: expected text or a list, found a map"),
@@ -295,6 +299,26 @@ def test_a_renamed_field_may_be_named_either_way_in_a_fault() -> None:
     ]
 
 
+def test_a_fault_may_point_into_a_list_or_past_what_the_file_holds() -> None:
+    class Listed(msgspec.Struct, frozen=True):
+        items: list[Leaf] = []
+
+        def check(self) -> Iterator[Fault]:
+            yield Fault(("items", 1, "high"), "deep")
+            yield Fault(("items", 7, "high"), "past the end")
+
+    assert said("items:\n- {}\n- {low: 1, high: 2}\n", Listed) == ["1:1: past the end", "3:12: deep"]
+
+
+def test_null_alone_is_a_type_too() -> None:
+    binder = Binder(yaml.load(b"a: ~\nb: 1\n", name="f.yaml"))
+    assert isinstance(binder.root, MappingNode)
+    assert binder.bind(binder.root.items["a"], None) is None
+    assert not binder.problems
+    binder.bind(binder.root.items["b"], None)
+    assert [str(problem) for problem in binder.problems] == ["f.yaml:2:4: expected nothing, found the number 1"]
+
+
 def test_the_binder_is_used_piece_by_piece() -> None:
     class Common(msgspec.Struct, frozen=True):
         needs: list[str] = []
@@ -367,6 +391,14 @@ def test_a_value_from_a_flag_is_what_the_model_expects(key: str, text: str, valu
     bound = binder.bind(MappingNode(origin, {key: node}, {key: origin}), Everything)
     binder.finish()
     assert getattr(bound, key) == value
+
+
+def test_a_list_from_a_flag_that_cannot_be_read_is_reported_once() -> None:
+    origin = Origin("flag --set either")
+    node = ScalarNode(origin, "[a", "[a", quoted=False, loose=True)
+    binder = Binder(yaml.load(b"text: x", name="f.yaml"))
+    assert binder.bind(MappingNode(origin, {"either": node}, {"either": origin}), Everything) is None
+    assert [str(problem) for problem in binder.problems] == ["flag --set either:1:1: the '[' is not closed"]
 
 
 def test_a_type_that_no_file_can_spell_is_a_mistake_of_the_model() -> None:

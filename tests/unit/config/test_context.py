@@ -153,6 +153,13 @@ def test_the_environment_cannot_be_dumped() -> None:
     assert evaluate(parse("to_json(env)"), base_context(Path(), env={"A": "x"})) == "{}"
 
 
+def test_only_what_git_has_is_there(repository: Path) -> None:
+    found = GitContext(repository, env=os.environ)
+    assert len(found) == len(list(found)) == 5
+    with pytest.raises(ExpressionError, match=r"git\.author is not set"):
+        evaluate(parse("git.author"), {"git": found})
+
+
 def test_branch_and_tag_may_be_null_and_the_check_knows_it() -> None:
     assert check(parse("git.branch == 'main' && git.tag == null"), base_scope())[1] == []
     assert check(parse("starts_with(default(git.tag, ''), 'v')"), base_scope())[1] == []

@@ -242,6 +242,14 @@ def test_aliases_are_allowed() -> None:
     }
 
 
+def test_an_empty_block_has_the_place_of_its_sign() -> None:
+    root = yaml.load(b"k: |\n", name="f.yaml").root
+    assert isinstance(root, MappingNode)
+    node = root.items["k"]
+    assert isinstance(node, ScalarNode)
+    assert (node.text, node.place(0).column) == ("", 4)
+
+
 def test_windows_line_ends_are_fine() -> None:
     assert load("a: 1\r\nb:\r\n  - x\r\n") == {"a": 1, "b": ["x"]}
 
