@@ -93,7 +93,8 @@ class LiveRenderer:
         self._console = Console(
             file=cast("IO[str]", stream),
             force_terminal=True,
-            no_color=not colors,
+            color_system="auto" if colors else None,
+            no_color=False,  # that has been decided, from more than the environment
             markup=False,
             highlight=False,
             emoji=False,
@@ -112,9 +113,9 @@ class LiveRenderer:
         with self._order:
             with self._state:
                 lines = list(self._lines(event))
+            self._switch()
             for line in lines:
                 self._console.print(line, soft_wrap=True)
-            self._switch()
 
     def fail(self, failure: Failure) -> None:
         """Draw the failure at the end."""
