@@ -1,13 +1,14 @@
 """The one door to child processes: argv lists only, never a shell string built by opsctl.
 
-`run` waits for a short helper (git, a credential helper) and returns its output. The streaming, bounded
-children of pipelines are started with `spawn`, which puts each into a process group of its own so that
-`terminate` reaches everything a step started.
+`run` waits for a short helper (git, a credential helper) and returns its output. `spawn` starts a child whose output
+is streamed; `start` does the same for the many children of a pipeline, at a third of the cost. Both put the child
+into a session, and so a process group, of its own, so that `terminate` and `signal_group` reach everything it started.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -15,13 +16,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final, Protocol
 
 from opsctl.errors import MissingToolError, StepFailedError, TransientError
 
-__all__ = ["Child", "Finished", "run", "signal_group", "spawn", "terminate", "which"]
+__all__ = ["Child", "Finished", "Started", "run", "signal_group", "spawn", "start", "terminate", "which"]
 
 Child = subprocess.Popen[bytes]
+
+_STANDARD_ERROR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,70 @@ def spawn(
         raise _missing(argv[0], error, cwd) from error
 
 
-def signal_group(child: Child, number: signal.Signals) -> None:
+class Started(Protocol):
+    """A child that was started: a pid, and a way to wait for it."""
+
+    @property
+    def pid(self) -> int:
+        """Process id, and id of its process group and session."""
+
+    def wait(self) -> int:
+        """Wait for its end; return the exit code, a negative signal number when a signal ended it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Spawned:
+    pid: int
+
+    def wait(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def start(argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], files: tuple[int, int, int]) -> Started:
+    """Start a child in a session of its own and return at once.
+
+    Uses posix_spawn where nothing speaks against it, 0.2 ms cheaper a child than `subprocess.Popen`. The child inherits
+    descriptors that are inheritable, as those that opsctl was started with are (a jobserver of make, for example).
+
+    Args:
+        argv: program and arguments.
+        cwd: working directory; None for the current one, which is cheaper.
+        env: the whole environment; its PATH is searched.
+        files: descriptors of standard input, output and error.
+
+    Raises:
+        MissingToolError: the program is not installed.
+        StepFailedError: the working directory does not exist.
+        OSError: the system refuses.
+    """
+    program = _program(argv[0], env.get("PATH", os.defpath))
+    try:
+        if cwd is None and min(files) > _STANDARD_ERROR:
+            return _Spawned(_posix_spawn(program, argv, env, files))
+    except NotImplementedError:
+        pass  # a C library without POSIX_SPAWN_SETSID
+    except FileNotFoundError as error:
+        _program.cache_clear()
+        raise _missing(argv[0], error, cwd) from error
+    stdin, stdout, stderr = files
+    return spawn(argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
+
+
+def _posix_spawn(program: str, argv: Sequence[str], env: Mapping[str, str], files: tuple[int, int, int]) -> int:
+    actions = [(os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(files)]
+    # Python ignores these two; programs expect them to end what they are sent to.
+    return os.posix_spawn(
+        program, list(argv), env, file_actions=actions, setsid=True, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _program(name: str, path: str) -> str:
+    """Return the file of a program, the name itself when there is none."""
+    return shutil.which(name, path=path) or name
+
+
+def signal_group(child: Started, number: signal.Signals) -> None:
     """Send a signal to everything in the child's process group; a group that is gone is fine."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)

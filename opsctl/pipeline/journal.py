@@ -9,7 +9,6 @@ Each line is written by one system call to a file that is only appended to, so a
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,21 +28,25 @@ RUNS: Final = Path(".opsctl") / "runs"
 
 def new_run_id() -> str:
     """Return an id that nobody else has; ids sort by time (UTC)."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
 
 
 class Journal:
     """Writes the journal of one run. A context.
 
     Args:
-        directory: of the run; must not be there yet.
+        directory: of the run, absolute; must not be there yet.
+
+    Attributes:
+        path: the file with the lines.
 
     Raises:
         LocalIOError: it cannot be made.
     """
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self.path = directory / "journal.jsonl"
+        self._directory = str(directory)  # joined for every step, which costs less as text
         self._encode = msgspec.json.Encoder().encode
         self._logs: dict[str, int] = {}
         try:
@@ -54,14 +57,9 @@ class Journal:
         except OSError as error:
             raise _refused(directory, error) from error
 
-    @property
-    def path(self) -> Path:
-        """The file with the lines."""
-        return self.directory / "journal.jsonl"
-
-    def output_file(self, step: str) -> Path:
+    def output_file(self, step: str) -> str:
         """Return the file that a step writes its outputs to."""
-        return self.directory / "outputs" / step
+        return f"{self._directory}/outputs/{step}"
 
     def __enter__(self) -> Self:
         return self
@@ -101,20 +99,20 @@ class Journal:
         text = "".join(f"{without_escapes(line)}\n" for line in lines)
         self._append(self._logs[step], text.encode("utf-8", "replace"), path)
 
-    def end_log(self, step: str) -> Path | None:
-        """Close the log of a step; return the file, or None when there is none."""
+    def end_log(self, step: str) -> str:
+        """Close the log of a step; return the file, "" when there is none."""
         if step not in self._logs:
-            return None
+            return ""
         os.close(self._logs.pop(step))
         return self._log_file(step)
 
-    def _log_file(self, step: str) -> Path:
-        return self.directory / "logs" / f"{step}.log"
+    def _log_file(self, step: str) -> str:
+        return f"{self._directory}/logs/{step}.log"
 
-    def _open(self, path: Path) -> int:
+    def _open(self, path: Path | str) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
-    def _append(self, file: int, data: bytes, path: Path) -> None:
+    def _append(self, file: int, data: bytes, path: Path | str) -> None:
         try:
             while data:
                 data = data[os.write(file, data) :]
@@ -122,5 +120,5 @@ class Journal:
             raise _refused(path, error) from error
 
 
-def _refused(path: Path, error: OSError) -> LocalIOError:
+def _refused(path: Path | str, error: OSError) -> LocalIOError:
     return LocalIOError(f"cannot write {path}: {error.strerror}", hint="is the disk full or read-only?")

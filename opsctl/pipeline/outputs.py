@@ -10,15 +10,15 @@ The same form as GitHub's `GITHUB_OUTPUT`, so that scripts can serve both. A nam
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from opsctl.errors import StepFailedError
 
-__all__ = ["MAX_BYTES", "parse_outputs", "read_outputs"]
+__all__ = ["MAX_BYTES", "drop_outputs", "parse_outputs", "read_outputs"]
 
 MAX_BYTES: Final = 1024 * 1024
 """What GitHub allows, too. Outputs become environment variables; data belongs into files."""
@@ -26,7 +26,7 @@ MAX_BYTES: Final = 1024 * 1024
 _LINE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?:=(?P<value>.*)|<<(?P<end>\S+))", re.DOTALL)
 
 
-def read_outputs(path: Path) -> dict[str, str]:
+def read_outputs(path: str) -> dict[str, str]:
     """Return the outputs in a file and remove it; no file means no outputs.
 
     Raises:
@@ -40,13 +40,19 @@ def read_outputs(path: Path) -> dict[str, str]:
         return {}
     except OSError as error:
         raise StepFailedError(f"$OPSCTL_OUTPUT cannot be read: {error.strerror}") from error
-    path.unlink(missing_ok=True)
+    drop_outputs(path)
     if len(data) > MAX_BYTES:
         raise StepFailedError("$OPSCTL_OUTPUT is larger than 1 MiB", hint="pass large values in files")
     try:
         return parse_outputs(data.decode())
     except UnicodeDecodeError as error:
         raise StepFailedError("$OPSCTL_OUTPUT is not UTF-8", hint="pass binary values in files") from error
+
+
+def drop_outputs(path: str) -> None:
+    """Remove the file, if it is there: it may hold what the masker has not seen."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)  # noqa: PTH108 - a path object for every step costs more than the rest
 
 
 def parse_outputs(text: str) -> dict[str, str]:

@@ -12,10 +12,9 @@ import itertools
 import os
 import selectors
 import signal
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -101,7 +100,7 @@ class _Running:
     """
 
     key: str
-    child: process.Child
+    child: process.Started
     since: float
     exit_fd: int
     streams: dict[int, Stream]
@@ -135,6 +134,8 @@ class Children:
         self._owner = owner
         self._grace = grace
         self._linger = linger
+        self._null = os.open(os.devnull, os.O_RDONLY)
+        self._here = Path.cwd()
         self._orphans = Orphans()
         self._selector = selectors.DefaultSelector()
         self._running: dict[str, _Running] = {}
@@ -155,6 +156,7 @@ class Children:
         finally:
             self._orphans.close()
             self._selector.close()
+            os.close(self._null)
 
     def __len__(self) -> int:
         return len(self._running)
@@ -185,7 +187,13 @@ class Children:
                 read, write = os.pipe()
                 ours[read] = name
                 theirs.append(write)
-            child = _spawn(launch, theirs)
+            outputs = (theirs[0], theirs[-1])
+            stdin = self._null
+            if launch.stdin is not None:
+                stdin = _given(launch.stdin)
+                theirs.append(stdin)
+            cwd = None if launch.cwd == self._here else launch.cwd
+            child = process.start(launch.argv, cwd=cwd, env=launch.env, files=(stdin, *outputs))
             exit_fd = _exit_fd(child)
         except BaseException:
             _close(ours)
@@ -370,17 +378,17 @@ def _ignore(*_what: Any) -> None:
     pass
 
 
-def _spawn(launch: Launch, outputs: Sequence[int]) -> process.Child:
-    stdout, stderr = outputs[0], outputs[-1]
-    if launch.stdin is None:
-        return process.spawn(launch.argv, cwd=launch.cwd, env=launch.env, stdout=stdout, stderr=stderr)
-    with tempfile.TemporaryFile() as stdin:  # a pipe could fill up before the child reads
-        stdin.write(launch.stdin)
-        stdin.seek(0)
-        return process.spawn(launch.argv, cwd=launch.cwd, env=launch.env, stdin=stdin, stdout=stdout, stderr=stderr)
+def _given(data: bytes) -> int:
+    """Return a descriptor that the bytes can be read from; a pipe could fill up before the child reads."""
+    import tempfile  # noqa: PLC0415 - 8 ms, and scripts read nothing
+
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        return os.dup(file.fileno())
 
 
-def _exit_fd(child: process.Child) -> int:
+def _exit_fd(child: process.Started) -> int:
     """Return a descriptor that becomes readable when the child has exited."""
     try:
         return os.pidfd_open(child.pid)
@@ -396,7 +404,7 @@ def _exit_fd(child: process.Child) -> int:
     return read
 
 
-def _tell_exit(child: process.Child, write: int) -> None:
+def _tell_exit(child: process.Started, write: int) -> None:
     child.wait()
     os.close(write)
 

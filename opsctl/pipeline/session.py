@@ -141,16 +141,17 @@ class Session:
         """Evaluate what the step says, and make it a child."""
         defaults = self._pipeline.file.defaults
         particulars = self._particulars
+        root = self._pipeline.root
         site = Site(
             step.id,
             particulars.run_id,
-            self._pipeline.root,
+            root,
             step.keys.shell or defaults.shell,
             particulars.project_file,
             tuple(particulars.overrides),
         )
         command = step.kind.command(evaluate(step.options, self._context), site)
-        cwd = self._pipeline.root / (step.keys.cwd.evaluate(self._context) if step.keys.cwd else "")
+        cwd = root / step.keys.cwd.evaluate(self._context) if step.keys.cwd else root
         lines = command.talks == "lines"
         timeout = step.keys.timeout if step.keys.timeout is not None else defaults.timeout
         launch = Launch(command.argv, self._env_of(step, command), cwd, command.stdin, merged=lines, timeout=timeout)
@@ -176,7 +177,7 @@ class Session:
             env[name] = self._particulars.secrets[name]
         env[STEP_VARIABLE] = step.id
         if command.talks == "lines":
-            env["OPSCTL_OUTPUT"] = str(self._journal.output_file(step.id))
+            env["OPSCTL_OUTPUT"] = self._journal.output_file(step.id)
             return env
         # A worker is opsctl: what its own environment says about Python and secrets of the project holds for it.
         given = self._particulars.env
@@ -199,7 +200,7 @@ class Session:
             detail=detail,
             hint=hint,
             outputs=verdict.outputs,
-            log=str(log) if log is not None else "",
+            log=log,
         )
         self.reports[step] = report
         if verdict.status in {"ok", "unchanged"}:

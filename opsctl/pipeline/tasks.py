@@ -6,7 +6,6 @@ import dataclasses
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
@@ -17,7 +16,7 @@ from opsctl.events import Event, Message, Output, SpanFinished, SpanStarted, Sta
 from opsctl.pipeline.kinds import OutputValue
 from opsctl.pipeline.lines import LineReader
 from opsctl.pipeline.masking import Masker
-from opsctl.pipeline.outputs import read_outputs
+from opsctl.pipeline.outputs import drop_outputs, read_outputs
 from opsctl.pipeline.processes import Ended, Launch, Stream
 from opsctl.pipeline.talk import Done, Failed, Hide, Told, decode_message
 
@@ -104,7 +103,7 @@ class ScriptTask:
         launch: how it was started.
     """
 
-    def __init__(self, report: Report, outputs: Path, launch: Launch) -> None:
+    def __init__(self, report: Report, outputs: str, launch: Launch) -> None:
         self._report = report
         self._outputs = outputs
         self._launch = launch
@@ -118,7 +117,7 @@ class ScriptTask:
         """Tell the last line; read the outputs of a script that succeeded."""
         self._report.lines(self._reader.finish(), "stdout")
         if ended.stopped or ended.timed_out or ended.code:
-            self._outputs.unlink(missing_ok=True)
+            drop_outputs(self._outputs)
             return _ended(ended, self._launch)
         try:
             outputs = read_outputs(self._outputs)
