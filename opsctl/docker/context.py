@@ -131,6 +131,9 @@ class Context:
             raise StepFailedError(f"{path} changed while the context was read", hint=_LEAVE_OUT)
 
 
+_STATE = ".opsctl"
+"""Where opsctl keeps its own state by default: it changes with every deploy, so it would make every image a new one."""
+
 _LEAVE_OUT = "if the image does not need it, name it in .dockerignore"
 
 
@@ -225,6 +228,8 @@ def _scan(root: Path, rules: IgnoreRules) -> Iterator[Entry]:
             levels.pop()
             continue
         name = f"{level.name}/{found.name}" if level.name else found.name
+        if name == _STATE:
+            continue
         verdict = rules.judge(name, level.verdict)
         if not verdict.ignored:
             yield from _unsent(levels)

@@ -100,6 +100,15 @@ def test_two_trees_have_one_hash_only_if_they_are_the_same(first: dict[str, str]
     assert (hashes[0] == hashes[1]) is (first == second)
 
 
+def test_the_state_of_opsctl_itself_stays_behind(tmp_path: Path) -> None:
+    tree(tmp_path, {"Dockerfile": "FROM scratch", "sub/.opsctl/kept": "1"})
+    before = open_context(tmp_path, DOCKERFILE).digest()
+    tree(tmp_path, {".opsctl/deploys/journal.json": "{}"})
+    after = open_context(tmp_path, DOCKERFILE)
+    assert after.digest() == before
+    assert names(after) == ["Dockerfile", "sub", "sub/.opsctl", "sub/.opsctl/kept"]
+
+
 def test_links_stay_links_wherever_they_lead(tmp_path: Path) -> None:
     root = tree(tmp_path / "c", {"Dockerfile": "FROM scratch"})
     targets = {"out": "../../etc/passwd", "abs": "/etc/passwd", "gone": "nowhere", "dir": "."}
