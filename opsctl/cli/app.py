@@ -62,6 +62,26 @@ COMMANDS: Mapping[str, Entry | Branch] = {
             "prune": Entry(f"{_AT}.docker:prune", "Remove images that opsctl built and nobody needs."),
         },
     ),
+    "deploy": Branch(
+        "Deploy services, show what runs, roll back.",
+        {
+            "plan": Entry(f"{_AT}.deploy:plan", "Say what a deploy would do and why, and touch nothing."),
+            "status": Entry(
+                f"{_AT}.deploy:status", "Show what serves, where, and whether that is what the records say."
+            ),
+            "history": Entry(
+                f"{_AT}.deploy:history", "List the releases of a service, failed ones too, the latest first."
+            ),
+            "rollback": Entry(
+                f"{_AT}.deploy:rollback", "Make an earlier release serve again, behind the same health gate."
+            ),
+            "unlock": Entry(f"{_AT}.deploy:unlock", "Release the lock of a service by force."),
+        },
+        default=Entry(
+            f"{_AT}.deploy:deploy",
+            "Deploy a service: build, test, push, start, check its health, switch, retire what ran before.",
+        ),
+    ),
     "completion": Entry(f"{_AT}.completion:completion", "Print the completion script of a shell."),
 }
 

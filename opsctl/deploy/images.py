@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from opsctl.config.project import LoadedProject
-from opsctl.deploy.model import ImageRecord
+from opsctl.deploy.model import ImageRecord, counted
 from opsctl.docker import build as building
 from opsctl.docker import push as pushing
 from opsctl.docker import reference, service
@@ -114,7 +114,7 @@ class ImageSupply:
         request = service.to_test(self._loaded, self._name, image=image.id, env=self._env, parent=span)
         result = testing.run(request, self._engine, self._sink)
         result.require()
-        return f"{len(result.checks)} checks passed"
+        return f"{counted(len(result.checks), 'check')} passed"
 
     def push(self, image: ImageRecord, *, span: str) -> ImageRecord:
         """Push it under all its references."""

@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from opsctl.deploy.artifact import Artifact, FileEntry
-from opsctl.deploy.model import Slot
+from opsctl.deploy.model import Slot, counted
 from opsctl.errors import ConfigError, LocalIOError, NotFoundError, Problem
 from opsctl.storage import ObjectInfo, Store
 
@@ -53,7 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         """How much it is, for people."""
-        return f"{len(self.files)} files, {sum(entry.size for entry in self.files)} bytes"
+        return f"{counted(len(self.files), 'file')}, {counted(sum(entry.size for entry in self.files), 'byte')}"
 
 
 def directory(number: int) -> str:

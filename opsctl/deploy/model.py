@@ -30,6 +30,7 @@ __all__ = [
     "Spec",
     "Stage",
     "StageRun",
+    "counted",
 ]
 
 Stage = Literal["build", "pull", "test", "push", "start", "health", "switch", "bake", "retire", "record"]
@@ -280,3 +281,8 @@ class Release(Attempt, frozen=True, kw_only=True):
         fields = {name: getattr(attempt, name) for name in Attempt.__struct_fields__}
         spec_hash = attempt.spec.hash
         return cls(**fields, spec_hash=spec_hash, outcome=outcome, failure=failure, recovered=recovered)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 file", "3 files"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

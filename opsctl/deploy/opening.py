@@ -14,7 +14,7 @@ from opsctl.config.project import LoadedProject
 from opsctl.config.scalars import SecretRef
 from opsctl.deploy.artifact import collect
 from opsctl.deploy.images import ImageSupply
-from opsctl.deploy.model import Git, HealthPolicy, Slot, Spec
+from opsctl.deploy.model import Git, HealthPolicy, Slot, Spec, counted
 from opsctl.deploy.operation import Want, Wanted
 from opsctl.deploy.plan import Desired
 from opsctl.deploy.records import Records
@@ -147,7 +147,7 @@ def _files(place: Place) -> Wanted:
         raise ConfigError([Problem(place.loaded.name, 0, 0, message, hint)])
     artifact = collect(config, place.loaded.root)
     record = artifact.record
-    subject = f"{record.files} files, {record.bytes} bytes of {config.root}"
+    subject = f"{counted(record.files, 'file')}, {counted(record.bytes, 'byte')} of {config.root}"
     spec = Spec(artifact=record.digest)
     return Wanted(desired=Desired(spec=spec, source="files", subject=subject), materials=Materials(artifact=artifact))
 

@@ -12,7 +12,7 @@ import msgspec
 
 from opsctl.deploy.history import Current
 from opsctl.deploy.journal import Journal
-from opsctl.deploy.model import Release, Slot, Spec, Stage
+from opsctl.deploy.model import Release, Slot, Spec, Stage, counted
 from opsctl.deploy.target import Held, TargetState
 
 __all__ = ["Action", "Change", "DeployPlan", "Desired", "Situation", "arrows", "make"]
@@ -231,7 +231,7 @@ def _actions(desired: Desired, situation: Situation, stages: Sequence[Stage], ke
     reasons: dict[Stage, tuple[str, str]] = {
         "build": (desired.subject, "the image is made from the working tree"),
         "pull": (desired.subject, "the engine does not have it, or its tag has moved"),
-        "test": (f"{desired.tests} checks of the image", "before anything is shipped"),
+        "test": (f"{counted(desired.tests, 'check')} of the image", "before anything is shipped"),
         "push": (desired.push, desired.push_reason),
         "start": (subject, desired.subject),
         "health": (subject, "it must pass its gate before it gets clients"),
@@ -263,4 +263,4 @@ def _retirement(number: int, situation: Situation, keep: frozenset[int]) -> Iter
         if held.number not in keep:
             yield Action("remove", held.name, "it is not among the releases to keep")
         elif held.serving:
-            yield Action("stop", held.name, "kept for a rollback")
+            yield Action("retire", held.name, "kept for a rollback")
