@@ -19,7 +19,7 @@ __all__ = ["redact", "write_report"]
 
 _MASK = "***"
 _SECRET_NAME = re.compile(
-    r"secret|token|passw|credential|api_?key|access_?key|private|auth|signature|\bsig\b", re.IGNORECASE
+    r"secret|token|passw|credential|api[_-]?key|access[_-]?key|private|auth|signature|\bsig\b", re.IGNORECASE
 )
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 _QUERY = re.compile(r"([?&][^=&\s]*(?:sig|token|secret|credential|signature|key)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE)
@@ -59,7 +59,7 @@ def redact(text: str, args: list[str], env: Mapping[str, str]) -> str:
 def _secret_values(args: list[str], env: Mapping[str, str]) -> Iterator[str]:
     pairs = [
         *env.items(),
-        *(arg.rpartition("=")[::2] for arg in args if "=" in arg),
+        *((arg[:at], arg[at + 1 :]) for arg in args for at, char in enumerate(arg) if char == "="),
         *itertools.pairwise(args),
     ]
     for name, value in pairs:
