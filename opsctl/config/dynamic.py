@@ -7,8 +7,9 @@ nothing else, beside a plain `true` or `3`. `Text` is a text in the end, whateve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
+
+import msgspec
 
 from opsctl.config.expressions import (
     OPENING,
@@ -33,8 +34,7 @@ __all__ = ["Dynamic", "Flag", "Number", "Text"]
 Value = str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Dynamic:
+class Dynamic(msgspec.Struct, frozen=True, eq=False):
     """What the three have in common.
 
     Args:
@@ -43,12 +43,18 @@ class Dynamic:
     """
 
     parts: tuple[Value | Expression, ...]
-    node: ScalarNode | None = field(default=None, compare=False, repr=False)
+    node: ScalarNode | None = None
 
     noun: ClassVar[str]
     numeric: ClassVar[bool] = False
     kinds: ClassVar[frozenset[str]]
     """What an expression may be here."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.parts == other.parts
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.parts))
 
     @classmethod
     def of(cls, value: Any) -> Self:
@@ -118,8 +124,7 @@ class Dynamic:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Text(Dynamic):
+class Text(Dynamic, frozen=True, eq=False):
     """A text, with any number of `${{ }}` in it; numbers and booleans become their one text."""
 
     noun: ClassVar[str] = "a text"
@@ -153,8 +158,7 @@ class Text(Dynamic):
         return found.kind in cls.kinds
 
 
-@dataclass(frozen=True, slots=True)
-class Flag(Dynamic):
+class Flag(Dynamic, frozen=True, eq=False):
     """`true`, `false`, or one `${{ }}` that is a boolean."""
 
     noun: ClassVar[str] = "true or false"
@@ -189,8 +193,7 @@ class Flag(Dynamic):
         return bool(self._value(self.parts[0], context))
 
 
-@dataclass(frozen=True, slots=True)
-class Number(Dynamic):
+class Number(Dynamic, frozen=True, eq=False):
     """A number, or one `${{ }}` that is a number."""
 
     noun: ClassVar[str] = "a number"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -93,8 +92,7 @@ class MappingNode(Node, frozen=True, gc=False):
         return MappingNode(self.origin, {k: v for k, v in self.items.items() if k not in names}, self.keys)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """What a model finds wrong with itself.
 
     Args:

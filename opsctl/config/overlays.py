@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from opsctl.config.nodes import MappingNode, Node, Origin, ScalarNode
 from opsctl.config.shapes import Shape
@@ -25,8 +26,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
 """Environment variable -> the value that it replaces. `OPSCTL_CONFIG` names the file itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
+class Overlay(msgspec.Struct, frozen=True):
     """One value from outside the file.
 
     Args:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Protocol, Self
 
@@ -259,8 +258,7 @@ class Percent(float):
         return f"{Decimal(repr(float(self))).normalize():f}%"
 
 
-@dataclass(frozen=True, slots=True)
-class SecretRef:
+class SecretRef(Struct, frozen=True, gc=False):
     """Where a secret is to be had: `env:NAME`, `file:PATH`, `cmd:COMMAND`. Never the secret itself.
 
     `opsctl.config.secrets.resolve` gets the value at the moment it is needed; loading a file never does.
@@ -312,7 +310,7 @@ class SecretRef:
         return f"{self.scheme}:{self.name}"
 
 
-def unbind(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of value
+def unbind(value: Any) -> Any:
     """Return a bound value as what a file would say: dicts, lists, texts, numbers, booleans. The way back of binding.
 
     References to secrets stay references; fields that are None are left out.
@@ -320,6 +318,8 @@ def unbind(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of valu
     match value:
         case Node():
             return plain(value)
+        case Duration() | Size() | FileMode() | Percent() | SecretRef() | Dynamic():
+            return _spelled(value)
         case Struct():
             fields = ((info.encode_name, getattr(value, info.name)) for info in structs.fields(value))
             return {key: unbind(child) for key, child in fields if child is not None}
@@ -327,12 +327,12 @@ def unbind(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind of valu
             return {key: unbind(child) for key, child in value.items()}
         case list() | tuple():
             return [unbind(child) for child in value]
-        case Flag() | Number() if value.is_constant:
-            return value.constant
-        case Duration() | Size() | FileMode() | Percent() | SecretRef() | Dynamic():
-            return str(value)
         case _:
             return value
+
+
+def _spelled(value: Any) -> Any:
+    return value.constant if isinstance(value, (Flag, Number)) and value.is_constant else str(value)
 
 
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")

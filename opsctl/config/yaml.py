@@ -9,10 +9,10 @@ byte order marks, and aliases that expand without bounds. Must not know any mode
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+import msgspec
 import yaml
 
 from opsctl.config.nodes import MappingNode, Node, Origin, ScalarNode, SequenceNode
@@ -34,8 +34,7 @@ MAX_NODES: Final = 100_000
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A file that could be read.
 
     Args:
@@ -117,8 +116,7 @@ def _is_nothing(node: Node) -> bool:
     return isinstance(node, ScalarNode) and not node.text and not node.quoted
 
 
-@dataclass(slots=True)
-class _Anchor:
+class _Anchor(msgspec.Struct):
     """What an anchor stands for: None while the value is still being read."""
 
     node: Node | None = None
@@ -126,8 +124,7 @@ class _Anchor:
     height: int = 0
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(msgspec.Struct):
     """A collection that is being read.
 
     Args:
@@ -145,8 +142,8 @@ class _Frame:
     anchor: str
     is_key: bool
     entries: list[Node] | None = None
-    items: dict[str, Node] = field(default_factory=dict)
-    keys: dict[str, Origin] = field(default_factory=dict)
+    items: dict[str, Node] = {}
+    keys: dict[str, Origin] = {}
     height: int = 0
     awaits_value: bool = False
     key: str | None = None

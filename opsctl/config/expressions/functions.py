@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from opsctl.config.expressions.types import BOOLEAN, STRING, Type, kind_of, list_of
 
 __all__ = ["FUNCTIONS", "Function", "type_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """A function.
 
     Args:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 __all__ = [
     "NAME",
@@ -62,19 +63,26 @@ class MissingValue(KeyError):  # noqa: N818 - it is a KeyError, for mappings tha
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(msgspec.Struct, frozen=True, eq=False):
     """Base of all nodes.
 
     Args:
-        offset: of its first character.
+        offset: of its first character; no part of equality.
     """
 
-    offset: int = field(compare=False)
+    offset: int
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._told()))
+
+    def _told(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__struct_fields__ if name != "offset")
 
 
-@dataclass(frozen=True, slots=True)
-class Literal(Expression):
+class Literal(Expression, frozen=True, eq=False):
     """`'text'`, `12`, `0.5`, `true`, `false`, `null`."""
 
     value: str | int | float | bool | None
@@ -91,8 +99,7 @@ class Literal(Expression):
                 return number_text(number)
 
 
-@dataclass(frozen=True, slots=True)
-class Reference(Expression):
+class Reference(Expression, frozen=True, eq=False):
     """A path into the context: `inputs.env`, `matrix['python version']`, `steps.list.outputs.files[0]`.
 
     Args:
@@ -105,8 +112,7 @@ class Reference(Expression):
         return dotted(self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Expression):
+class Call(Expression, frozen=True, eq=False):
     """A call of one of the few functions."""
 
     function: str
@@ -116,8 +122,7 @@ class Call(Expression):
         return f"{self.function}({', '.join(map(str, self.arguments))})"
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Expression):
+class Not(Expression, frozen=True, eq=False):
     """`!operand`."""
 
     operand: Expression
@@ -126,8 +131,7 @@ class Not(Expression):
         return f"!{_wrapped(self.operand)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison(Expression):
+class Comparison(Expression, frozen=True, eq=False):
     """`left == right` and its like; comparisons do not chain."""
 
     operator: str
@@ -138,8 +142,7 @@ class Comparison(Expression):
         return f"{_wrapped(self.left)} {self.operator} {_wrapped(self.right)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Logical(Expression):
+class Logical(Expression, frozen=True, eq=False):
     """`a && b && c` or `a || b`: flat, so that a long chain is not a deep tree."""
 
     operator: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 from opsctl.config.expressions.syntax import ExpressionError
 
@@ -16,8 +17,7 @@ MAX_TOKENS: Final = 1000
 Kind = Literal["name", "number", "text", "operator", "end"]
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True, gc=False):
     """One word.
 
     Args:

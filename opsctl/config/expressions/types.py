@@ -8,16 +8,17 @@ A scope is a plain mapping from the names of contexts to types:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 __all__ = ["BOOLEAN", "NULL", "NUMBER", "STRING", "Kind", "Scope", "Type", "kind_of", "list_of", "map_of"]
 
 Kind = Literal["string", "number", "boolean", "null", "list", "map"]
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(msgspec.Struct, frozen=True):
     """A type.
 
     Args:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from opsctl.config import yaml
 from opsctl.config.nodes import Fault, MappingNode, Node, Origin, Path, ScalarNode, SequenceNode
@@ -42,8 +43,7 @@ def _opened(node: Node, report: Report) -> Node | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(msgspec.Struct, frozen=True):
     """A list.
 
     Args:
@@ -77,8 +77,7 @@ def _in_brackets(node: Node) -> str:
     return "write a list: [a, b], or one '- item' a line" if is_text else ""
 
 
-@dataclass(frozen=True, slots=True)
-class MapOf:
+class MapOf(msgspec.Struct, frozen=True):
     """A map with keys of the user's choice.
 
     Args:
@@ -118,8 +117,7 @@ class MapOf:
         return key if bound is UNBOUND else bound
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One key of a model.
 
     Args:
@@ -133,8 +131,7 @@ class Field:
     required: bool
 
 
-@dataclass(slots=True)
-class Model:
+class Model(msgspec.Struct, eq=False):
     """A msgspec Struct. Its fields are filled in after it is made, because a model may contain itself.
 
     Args:
@@ -214,8 +211,7 @@ def place_of(path: Path, node: Node, at: Origin) -> Origin:
     return place
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(msgspec.Struct, frozen=True):
     """One of several shapes, told apart by the kind of node.
 
     None among them only says that the key may be left out: a key without a value is a slip, and refused.

@@ -6,8 +6,9 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from opsctl.config.dynamic import Dynamic
 from opsctl.config.expressions import OPENING
@@ -38,8 +39,7 @@ def scalar_value(node: ScalarNode) -> object:
     return resolve(node.text) if node.loose else node.value
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(msgspec.Struct, frozen=True):
     """A node, handed on as it is."""
 
     expected: str = "a value"
@@ -50,8 +50,7 @@ class Raw:
         return node
 
 
-@dataclass(frozen=True, slots=True)
-class Anything:
+class Anything(msgspec.Struct, frozen=True):
     """Any value, as plain Python."""
 
     expected: str = "a value"
@@ -62,8 +61,7 @@ class Anything:
         return plain(node)
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True):
     """Null."""
 
     expected: str = "nothing"
@@ -76,8 +74,7 @@ class Nothing:
         return mismatch(node, self.expected, report)
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(msgspec.Struct, frozen=True):
     """True or false."""
 
     expected: str = "true or false"
@@ -92,8 +89,7 @@ class Boolean:
         return mismatch(node, self.expected, report, "write true or false, without quotes" if word else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """Limits of a number; None where there is none."""
 
     ge: float | None = None
@@ -114,8 +110,7 @@ class Bounds:
         return " and ".join(f"{word} {limit:g}" for word, limit in words if limit is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(msgspec.Struct, frozen=True):
     """A whole number."""
 
     bounds: Bounds = Bounds()
@@ -134,8 +129,7 @@ class Integer:
         return _bounded(value, self.bounds, node, report)
 
 
-@dataclass(frozen=True, slots=True)
-class Float:
+class Float(msgspec.Struct, frozen=True):
     """A number."""
 
     bounds: Bounds = Bounds()
@@ -162,8 +156,7 @@ def _unquote(node: Node) -> str:
     return "remove the quotes" if quoted else ""
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(msgspec.Struct, frozen=True):
     """A text in which `${{ }}` has no meaning, and is refused for that.
 
     Args:
@@ -215,8 +208,7 @@ def quote_it(node: Node) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """One of a few values.
 
     Args:
@@ -226,11 +218,12 @@ class Choice:
 
     values: Mapping[str | int | None, Any]
     hint: str = ""
-    expected: str = field(init=False)
 
-    def __post_init__(self) -> None:
+    @property
+    def expected(self) -> str:
+        """What belongs there, for messages."""
         listed = ", ".join(str(value) for value in self.values)
-        object.__setattr__(self, "expected", f"one of {listed}" if len(self.values) > 1 else listed)
+        return f"one of {listed}" if len(self.values) > 1 else listed
 
     def bind(self, node: Node, at: Origin, report: Report) -> Any:
         """Return what the choice stands for."""
@@ -247,8 +240,7 @@ class Choice:
         return UNBOUND
 
 
-@dataclass(frozen=True, slots=True)
-class Special:
+class Special(msgspec.Struct, frozen=True):
     """A scalar type of `opsctl.config.scalars`, or one made like them.
 
     Args:

@@ -53,8 +53,10 @@ class _Compiler:
         match info:
             case inspect.Metadata(type=inner):
                 return self.compile(inner, **_meta(info))
-            case inspect.StructType(cls=cls):
-                return Raw() if issubclass(cls, Node) else self._model(info)
+            case inspect.StructType(cls=cls) if issubclass(cls, Node):
+                return Raw()
+            case inspect.StructType(cls=cls) if not _is_spelled(cls):
+                return self._model(info)
             case inspect.ListType(item_type=item, min_length=low, max_length=high):
                 return ListOf(self.compile(item), list, low or 0, high)
             case inspect.VarTupleType(item_type=item, min_length=low, max_length=high):
@@ -106,7 +108,9 @@ def _leaf(info: inspect.Type, meta: dict[str, Any]) -> Shape:  # noqa: PLR0911 -
             return Choice({member.value: member for member in cls}, meta.get("allowed", ""))
         case inspect.AnyType():
             return Anything()
-        case inspect.CustomType(cls=cls) | inspect.DataclassType(cls=cls) if _is_spelled(cls):
+        case inspect.CustomType(cls=cls) | inspect.StructType(cls=cls) | inspect.DataclassType(cls=cls) if _is_spelled(
+            cls
+        ):
             return Special(cls)
         case _:
             name = getattr(info, "cls", type(info)).__name__
