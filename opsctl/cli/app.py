@@ -35,33 +35,6 @@ COMMANDS: Mapping[str, Entry | Branch] = {
             "schema": Entry(f"{_AT}.pipeline:schema", "Print the JSON Schema of pipeline files."),
         },
     ),
-    "storage": Branch(
-        "Work with objects on file://, s3://, gs://, az:// and mem:// stores.",
-        {
-            "ls": Entry(f"{_AT}.storage:ls", "List objects."),
-            "cat": Entry(f"{_AT}.storage:cat", "Print the bytes of an object."),
-            "cp": Entry(f"{_AT}.storage:cp", "Copy objects to below a directory."),
-            "stat": Entry(f"{_AT}.storage:stat", "Show what is known of one object."),
-            "rm": Entry(f"{_AT}.storage:rm", "Delete objects."),
-        },
-    ),
-    "config": Branch(
-        "Show and check opsctl.yaml.",
-        {
-            "check": Entry(f"{_AT}.config:check", "Check the project file without touching anything else."),
-            "schema": Entry(f"{_AT}.config:schema", "Print the JSON Schema of opsctl.yaml."),
-            "show": Entry(f"{_AT}.config:show", "Show the project as opsctl sees it, defaults included."),
-        },
-    ),
-    "docker": Branch(
-        "Build, test, push and prune images.",
-        {
-            "build": Entry(f"{_AT}.docker:build", "Build an image, unless the engine has it already."),
-            "test": Entry(f"{_AT}.docker:test", "Test an image in containers."),
-            "push": Entry(f"{_AT}.docker:push", "Push images and prove that the registry has them."),
-            "prune": Entry(f"{_AT}.docker:prune", "Remove images that opsctl built and nobody needs."),
-        },
-    ),
     "deploy": Branch(
         "Deploy services, show what runs, roll back.",
         {
@@ -82,6 +55,33 @@ COMMANDS: Mapping[str, Entry | Branch] = {
             "Deploy a service: build, test, push, start, check its health, switch, retire what ran before.",
         ),
     ),
+    "docker": Branch(
+        "Build, test, push and prune images.",
+        {
+            "build": Entry(f"{_AT}.docker:build", "Build an image, unless the engine has it already."),
+            "test": Entry(f"{_AT}.docker:test", "Test an image in containers."),
+            "push": Entry(f"{_AT}.docker:push", "Push images and prove that the registry has them."),
+            "prune": Entry(f"{_AT}.docker:prune", "Remove images that opsctl built and nobody needs."),
+        },
+    ),
+    "storage": Branch(
+        "Work with objects in S3, Google Cloud, Azure and local stores.",
+        {
+            "ls": Entry(f"{_AT}.storage:ls", "List objects."),
+            "cat": Entry(f"{_AT}.storage:cat", "Print the bytes of an object."),
+            "cp": Entry(f"{_AT}.storage:cp", "Copy objects to below a directory."),
+            "stat": Entry(f"{_AT}.storage:stat", "Show what is known of one object."),
+            "rm": Entry(f"{_AT}.storage:rm", "Delete objects."),
+        },
+    ),
+    "config": Branch(
+        "Show and check opsctl.yaml.",
+        {
+            "check": Entry(f"{_AT}.config:check", "Check the project file without touching anything else."),
+            "schema": Entry(f"{_AT}.config:schema", "Print the JSON Schema of opsctl.yaml."),
+            "show": Entry(f"{_AT}.config:show", "Show the project as opsctl sees it, defaults included."),
+        },
+    ),
     "completion": Entry(f"{_AT}.completion:completion", "Print the completion script of a shell."),
 }
 
@@ -90,9 +90,10 @@ _HELP = """Build, test, ship, roll out and watch services from one command line.
 Results go to standard output, everything else to standard error.
 """
 
-_EPILOG = (
-    "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not found, 5 denied, 6 transient, 70 bug, 130 interrupted."
-)
+_EPILOG = """Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not found, 5 denied, 6 transient, 7 partial,
+8 rolled back, 9 tool missing, 10 lock or approval timed out, 11 rollback failed, 12 state unknown, 70 bug,
+130 interrupted, 141 closed pipe.
+"""
 
 
 def make_app() -> LazyGroup:

@@ -180,6 +180,11 @@ class LazyGroup(_WithGlobals, click.Group):
             raise HelpWanted(ctx.get_help(), ctx)
         return super().parse_args(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, which people look for, before the options."""
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write names and summaries from the table."""
         del ctx

@@ -74,7 +74,7 @@ def test_descriptions_come_from_the_table(opsctl: Opsctl, instruction: str) -> N
     done = opsctl(env=env, check=True)
     assert "storage" in done.stdout
     if instruction != "bash_complete":
-        assert "Work with objects" in done.stdout
+        assert "Work with objects in S3" in done.stdout
 
 
 def test_an_unknown_shell_is_told(opsctl: Opsctl) -> None:
