@@ -1,15 +1,17 @@
 """az:// keeps its promises on Azurite."""
 
 import contextlib
+import hashlib
 import uuid
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
 
-from opsctl.storage import Store, open_store
-from opsctl.storage.backends.azure import AzureStore
+from opsctl.storage import Store, open_store, parse_url
+from opsctl.storage.backends.azure import AzureOptions, AzureStore
 from opsctl.testing.storage import (
+    MIB,
     BucketConformance,
     CopyConformance,
     MultipartConformance,
@@ -17,6 +19,10 @@ from opsctl.testing.storage import (
     PresignConformance,
     PutIfConformance,
     StoreConformance,
+    content,
+    fill,
+    keys,
+    put,
 )
 
 
@@ -61,3 +67,25 @@ class TestAzurite(
     @pytest.fixture
     def missing_bucket(self, container: OpenAt) -> Store:
         return container("prefix")
+
+
+def test_listings_go_over_pages(azurite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    url = parse_url(f"az://azurite-{uuid.uuid4().hex}/root")
+    with contextlib.closing(AzureStore(url, AzureOptions(), page_size=3)) as store:
+        store.make_bucket()
+        for names in (["a", "b", "c"], ["a", "b", "c", "d"], ["a", "b", "c", "d", "e", "f", "g"]):
+            fill(store, names)
+            assert keys(store) == names
+            assert keys(store, start_after="b") == names[2:]
+
+
+def test_an_object_keeps_its_md5_however_it_was_sent(azurite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection_string)
+    with contextlib.closing(AzureStore(parse_url(f"az://azurite-{uuid.uuid4().hex}"), AzureOptions())) as store:
+        store.make_bucket()
+        for size in (3, 17 * MIB):
+            written = put(store, "key", content(size))
+            assert written.checksums == {"md5": hashlib.md5(content(size)).hexdigest()}  # noqa: S324 - what Azure keeps
+            assert store.stat("key").checksums == written.checksums
+            assert next(store.scan()).checksums == written.checksums

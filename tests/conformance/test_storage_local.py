@@ -55,7 +55,10 @@ class TestFileStore(StoreConformance, PutIfConformance, CopyConformance, BucketC
 class TestMemoryStore(StoreConformance, PutIfConformance, CopyConformance, MultipartConformance, BucketConformance):
     """mem:// keeps its promises."""
 
-    deviations: ClassVar = {"test_nothing_is_written_without_its_bucket": "a bucket is made by the first write"}
+    deviations: ClassVar = {
+        "test_nothing_is_written_without_its_bucket": "a bucket is made by the first write",
+        "test_no_transfer_holds_a_large_object_in_memory": "objects are in memory",
+    }
 
     @pytest.fixture
     def open_at(self, tmp_path: Path) -> Iterator[OpenAt]:

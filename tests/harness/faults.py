@@ -31,12 +31,14 @@ class FaultProxy:
     Attributes:
         url: Of the proxy.
         requests: Method and path of every request.
+        headers: Headers of every request, names in lower case.
     """
 
     def __init__(self, url: str, upstream: str) -> None:
         self.url = url
         self.upstream = urlsplit(upstream).netloc
         self.requests: list[tuple[str, str]] = []
+        self.headers: list[dict[str, str]] = []
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
 
@@ -62,6 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.proxy.headers.append({name.lower(): value for name, value in self.headers.items()})
         fault = self.proxy.take(self.command, self.path)
         if fault is not None and fault > 0:
             self._answer(fault, [], b"", 0)

@@ -6,7 +6,7 @@ import functools
 import io
 import random
 
-__all__ = ["BrokenBody", "Pipe", "content"]
+__all__ = ["BrokenBody", "Pipe", "Zeros", "content"]
 
 
 @functools.lru_cache(maxsize=8)
@@ -64,3 +64,32 @@ class BrokenBody(Pipe):
         if not piece and amount != 0:
             raise self._error
         return piece
+
+
+class Zeros(io.RawIOBase):
+    """A body of zeros that takes no memory.
+
+    Args:
+        size: bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._left = size
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, amount: int | None = -1, /) -> bytes:
+        """Return at most 1 MiB of zeros."""
+        wanted = self._left if amount is None or amount < 0 else min(amount, self._left)
+        piece = bytes(min(wanted, 1024 * 1024))
+        self._left -= len(piece)
+        return piece
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override] # typeshed asks for any Buffer
+        """Fill `buffer` with at most 1 MiB of zeros."""
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)

@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import time
+import tracemalloc
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,7 +19,7 @@ from opsctl.errors import LocalIOError, NotFoundError, OpsctlError, TransientErr
 from opsctl.storage.protocol import CanCopy, CanMultipart, CanPresign, CanPutIf, HasBuckets, PutOptions, Store
 from opsctl.storage.url import parse_url
 from opsctl.testing.storage.base import MIB, Conformance, OpenAt, fill, keys, put, read
-from opsctl.testing.storage.bodies import BrokenBody, Pipe, content
+from opsctl.testing.storage.bodies import BrokenBody, Pipe, Zeros, content
 from opsctl.testing.storage.names import BEYOND_16_BITS, HOSTILE, LEAVING, ORDERED
 
 __all__ = ["OpenAt", "StoreConformance"]
@@ -34,6 +35,15 @@ class StoreConformance(Conformance):
 
     large: ClassVar[int] = 17 * MIB
     """A size that the store sends in parts, if it ever does."""
+
+    streamed: ClassVar[int] = 64 * MIB
+    """A size that is much more than `memory`."""
+
+    memory: ClassVar[int] = 48 * MIB
+    """Bytes of Python objects that one transfer may hold at a time."""
+
+    page: ClassVar[int] = 1000
+    """Objects in one page of the server's listing, or how many of them its speed allows to be written."""
 
     mtime_precision: ClassVar[float] = 1e-6
     """Seconds to which the store keeps an mtime."""
@@ -144,6 +154,19 @@ class StoreConformance(Conformance):
         assert keys(store) == ["keys"]
         with pytest.raises(NotFoundError):
             store.stat("key")
+
+    def test_no_transfer_holds_a_large_object_in_memory(self, store: Store) -> None:
+        tracemalloc.start()
+        try:
+            store.put("large", Zeros(self.streamed), size=self.streamed)  # type: ignore[arg-type] # RawIOBase
+            assert tracemalloc.get_traced_memory()[1] < self.memory
+            tracemalloc.reset_peak()
+            with store.get("large") as body:
+                read_back = sum(len(piece) for piece in iter(lambda: body.read(MIB), b""))
+            assert read_back == self.streamed
+            assert tracemalloc.get_traced_memory()[1] < self.memory
+        finally:
+            tracemalloc.stop()
 
     # -- ranges
 
@@ -258,13 +281,13 @@ class StoreConformance(Conformance):
         assert keys(open_at("root/a")) == []
 
     def test_listings_of_more_than_a_page(self, store: Store) -> None:
-        names = [f"n/{number:04}" for number in range(1001)]
-        fill(store, names[:1000])
-        assert keys(store) == names[:1000]
-        fill(store, names[1000:])
+        names = [f"n/{number:04}" for number in range(self.page + 1)]
+        fill(store, names[:-1])
+        assert keys(store) == names[:-1]
+        fill(store, names[-1:])
         assert keys(store) == names
-        assert keys(store, "n/0", start_after="n/0998") == names[999:1000]
-        assert keys(store, start_after="n/0000") == names[1:]
+        assert keys(store, "n/", start_after=names[-3]) == names[-2:]
+        assert keys(store, start_after=names[0]) == names[1:]
         assert [info.key for info in itertools.islice(store.scan(), 2)] == names[:2]
 
     # -- keys

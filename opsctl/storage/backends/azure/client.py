@@ -18,8 +18,10 @@ __all__ = ["PUT_SIZE", "make_client"]
 _MIB = 1024 * 1024
 PUT_SIZE = 16 * _MIB
 """Largest object in bytes that is sent in one request, from memory."""
-_GET_SIZE = 8 * _MIB
-"""Bytes of one request of a download; the SDK holds them in memory."""
+_GET_SIZE = 4 * _MIB
+"""Bytes of one request of a download; the SDK holds them in memory, and reserves 8 bytes of list for each of them."""
+_READ_SIZE = 256 * 1024
+"""Bytes that one read takes off the wire; azure-core's default for a transport is 4 KiB."""
 _CONNECT_SECONDS = 4
 _READ_SECONDS = 60
 _CONNECTIONS = 64
@@ -39,8 +41,6 @@ def make_client(account: Account, *, name: str) -> BlobServiceClient:
             transport=_transport(),
             # About a second each, three times; the SDK's own default waits 15 s before its first retry.
             retry_policy=ExponentialRetry(initial_backoff=0, increment_base=1, retry_total=3, random_jitter_range=1),
-            connection_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
             max_single_put_size=PUT_SIZE,
             max_single_get_size=_GET_SIZE,
             max_chunk_get_size=_GET_SIZE,
@@ -53,7 +53,13 @@ def make_client(account: Account, *, name: str) -> BlobServiceClient:
 
 def _transport() -> Any:
     session = requests.Session()
-    session.trust_env = True
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
-    return RequestsTransport(session=session, session_owner=True)
+    return RequestsTransport(
+        session=session,
+        session_owner=True,
+        # The client's own keywords of these names count only for a transport that it makes itself.
+        connection_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        connection_data_block_size=_READ_SIZE,
+    )

@@ -51,6 +51,8 @@ def from_properties(key: str, found: BlobProperties) -> ObjectInfo:
         metadata=user_metadata(metadata),
         storage_class=str(found.blob_tier or ""),
         version=found.version_id or "",
+        written=found.last_modified.timestamp(),
+        mtime_kept=mtime is not None,
     )
 
 

@@ -5,7 +5,7 @@ Credentials are application default credentials (`GOOGLE_APPLICATION_CREDENTIALS
 `user_project` and `anonymous`. No option holds a secret.
 
 An etag is the generation of the object. Objects up to 16 MiB are sent in one request from memory; larger ones by a
-resumable upload, 16 MiB in memory at a time, which becomes visible at its end. The mtime of the source is kept in the
+resumable upload, 8 MiB at a time, which becomes visible at its end. The mtime of the source is kept in the
 metadata `mtime`. Uploads in parts are composed from objects below `.opsctl-upload/`, which scans do not show. Names
 with line breaks are refused, as the service does.
 """

@@ -46,6 +46,8 @@ def from_blob(key: str, blob: Any) -> ObjectInfo:
         metadata=user_metadata(metadata),
         storage_class=blob.storage_class or "",
         version=str(blob.generation),
+        written=written,
+        mtime_kept=mtime is not None,
     )
 
 

@@ -29,7 +29,9 @@ from opsctl.storage.url import StoreURL
 __all__ = ["GCSStore"]
 
 _PUT_SIZE = 16 * 1024 * 1024
-"""Largest object in bytes that is sent from memory; also the size of the pieces of a larger one."""
+"""Largest object in bytes that is sent in one request, from memory."""
+_PIECE = 8 * 1024 * 1024
+"""Bytes of a larger one that are sent at a time; the SDK holds two such pieces in memory."""
 _PRESIGN_SECONDS = 7 * 24 * 3600
 """Longest life of a V4 signature ("Signed URLs" in Google's documentation of Cloud Storage)."""
 
@@ -98,7 +100,7 @@ class GCSStore:
         blob, name = self._blob(key), self._root.name(key)
         describe(blob, options)
         if size > _PUT_SIZE:
-            blob.chunk_size = _PUT_SIZE
+            blob.chunk_size = _PIECE
             source: Any = Exact(body, size, name=name)
         else:
             source = io.BytesIO(read_exact(body, size, name=name))
