@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,11 +70,11 @@ def run(build: Build, engine: Engine, sink: Sink) -> str:
         InterruptedRunError: the engine was cancelled.
     """
     with tempfile.TemporaryDirectory(prefix="opsctl-") as directory:
-        file, id_file = _labelled(build, Path(directory)), Path(directory) / "id"
+        file, id_file = labelled(build, Path(directory)), Path(directory) / "id"
         words = argv(build, file, id_file)
         child = process.spawn(words, env={**os.environ, **engine.environment(), **build.args})
         tail = Tail()
-        with _ended(child), engine.cancels(lambda: process.signal_group(child, signal.SIGINT)):
+        with _ended(child), engine.cancels(lambda: _stop(child)):
             for line in _lines(child):
                 tail.add(line)
                 sink(Output(build.span, line))
@@ -83,7 +84,7 @@ def run(build: Build, engine: Engine, sink: Sink) -> str:
         return id_file.read_text("utf-8").strip()
 
 
-def _labelled(build: Build, directory: Path) -> Path:
+def labelled(build: Build, directory: Path) -> Path:
     """Write a copy of the Dockerfile in which the mark is the last step of the target, and its ignore file.
 
     A label given by `--label` leaves no step, and then an image built on this one could not be told from it.
@@ -98,6 +99,12 @@ def _labelled(build: Build, directory: Path) -> Path:
     if ignored_by:
         shutil.copyfile(ignored_by, directory / f"{original.name}{ignore.NAME}")
     return copy
+
+
+def _stop(child: process.Child) -> None:
+    """End the build without waiting for that, so that whoever cancels can go on."""
+    options = {"grace": GRACE_SECONDS, "number": signal.SIGINT}
+    threading.Thread(target=process.terminate, args=(child,), kwargs=options, daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import pytest
 
@@ -26,7 +26,9 @@ class Asked:
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         self.method = handler.command
-        self.path = unquote(re.sub(r"^/v[0-9.]+", "", handler.path))
+        path, _, query = handler.path.partition("?")
+        self.path = unquote(re.sub(r"^/v[0-9.]+", "", path))
+        self.query = {name: values[-1] for name, values in parse_qs(query).items()}
         self.headers = handler.headers
         self.body = _body(handler)
 
@@ -77,7 +79,7 @@ class FakeEngine:
         """The answer to a request."""
         self.asked.append(asked)
         for method, path, reply in self._replies:
-            if method == asked.method and path.fullmatch(asked.path.partition("?")[0]):
+            if method == asked.method and path.fullmatch(asked.path):
                 return reply(asked) if callable(reply) else reply
         return Answer({"message": f"no answer for {asked.method} {asked.path}"}, status=404)
 
