@@ -128,17 +128,29 @@ def find_project(cwd: Path, *, env: Mapping[str, str]) -> Path:
     """Return the project file: `OPSCTL_CONFIG`, or the next `opsctl.yaml` upwards, at most to the top of a repository.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or the one found upwards is not ours.
     """
     if given := env.get("OPSCTL_CONFIG"):
         return cwd / Path(given).expanduser()
     for directory in (cwd, *cwd.parents):
         if os.access(directory / FILE_NAME, os.F_OK):
-            return directory / FILE_NAME
+            return directory / FILE_NAME if directory == cwd else _trusted(directory / FILE_NAME)
         if os.access(directory / ".git", os.F_OK):
             break
     problem = Problem(FILE_NAME, 0, 0, f"there is no such file in {cwd} or above", "opsctl init writes one")
     raise ConfigError([problem])
+
+
+def _trusted(path: Path) -> Path:
+    """Return a file that was found above the working directory.
+
+    A project file names commands that are run (`cmd:`), and outside of a repository anybody may have put one into a
+    directory above, /tmp for one. It must then belong to the user or to root.
+    """
+    in_repository = any(os.access(directory / ".git", os.F_OK) for directory in path.parents)
+    if in_repository or path.stat().st_uid in {0, os.geteuid()}:
+        return path
+    raise ConfigError([Problem(str(path), 0, 0, "belongs to another user", f"if you trust it: --config {path}")])
 
 
 def load_project(

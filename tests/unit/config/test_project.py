@@ -1,5 +1,6 @@
 """That `opsctl.yaml` is found, layered and checked, and that every value knows where it came from."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,30 @@ class TestFinding:
         assert caught.value.hint == "opsctl init writes one"
         (inner.parent / "opsctl.yaml").write_text(GOOD)
         assert find_project(inner, env={}) == inner.parent / "opsctl.yaml"
+
+    @pytest.fixture
+    def foreign(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A directory with a project file of another user above it."""
+        path = tmp_path / "opsctl.yaml"
+        path.write_text(GOOD)
+        if os.geteuid() == 0:
+            os.chown(path, 65534, -1)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+        (tmp_path / "below").mkdir()
+        return tmp_path / "below"
+
+    def test_a_file_of_another_user_is_not_taken_from_above(self, foreign: Path) -> None:
+        path = foreign.parent / "opsctl.yaml"
+        with pytest.raises(ConfigError, match="belongs to another user") as caught:
+            find_project(foreign, env={})
+        assert caught.value.hint == f"if you trust it: --config {path}"
+        assert find_project(foreign.parent, env={}) == path
+        assert find_project(foreign, env={"OPSCTL_CONFIG": str(path)}) == path
+
+    def test_in_a_repository_it_is_part_of_what_was_checked_out(self, foreign: Path) -> None:
+        (foreign.parent / ".git").mkdir()
+        assert find_project(foreign, env={}) == foreign.parent / "opsctl.yaml"
 
     def test_opsctl_config_names_it(self, tmp_path: Path) -> None:
         (tmp_path / "other.yaml").write_text(GOOD)
