@@ -81,7 +81,7 @@ class GitHubRenderer:
             if isinstance(event, SpanStarted):
                 self._start(event)
             root = self._spans.root(event.span)
-            inner = "/".join(span.title for span in self._spans.path(event.span)[1:])
+            inner = self._label(event.span, root)
             opens_group = isinstance(event, SpanStarted) and not inner
             if not opens_group and not self._as_command(event):
                 self._add(root, [f"[{clean(inner)}] {line}" if inner else line for line in self._plain.of(event)])
@@ -118,6 +118,12 @@ class GitHubRenderer:
             self._flush()
             self._out.close()
             self._summary.write()
+
+    def _label(self, span: str, root: str) -> str:
+        """Return what stands before a line: nothing where the title of its group says it."""
+        if root not in self._groups:
+            return self._spans.label(span)
+        return "/".join(event.title for event in self._spans.path(span)[1:])
 
     def _start(self, event: SpanStarted) -> None:
         self._spans.start(event)

@@ -88,6 +88,11 @@ def test_pieces_that_run_at_once_do_not_mix() -> None:
     assert obey(lines)[1] == ["a1", "a2", "ok in 1.0s", "b1", "b2", "ok in 1.0s"]
 
 
+def test_what_never_started_says_its_name() -> None:
+    lines = draw(SpanStarted("a", "a"), SpanFinished("step:ship", "skipped", 0, "test failed"), Output("a", "a1"))
+    assert obey(lines)[1] == ["[ship] skipped: test failed", "a1"]
+
+
 @pytest.mark.parametrize("line", HOSTILE_LINES)
 def test_output_is_never_obeyed(line: str) -> None:
     commands, _ = obey(draw(SpanStarted("a", "a"), Output("a", line), Output("", line), Message("", line)))
