@@ -24,8 +24,10 @@ __all__ = [
     "CanPresign",
     "CanPutIf",
     "HasBuckets",
+    "HasUploads",
     "ObjectInfo",
     "Part",
+    "PendingUpload",
     "PutOptions",
     "Store",
     "check_key",
@@ -39,7 +41,7 @@ class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
         key: relative to the root of the store.
         size: bytes.
         mtime: seconds since the epoch: when the source was last modified if whoever wrote the object kept it
-            (metadata `mtime`, only `stat` and file stores know it), else when the object was written.
+            (see `mtime_kept`), else when the object was written.
         etag: opaque token that changes whenever the content changes; what `CanPutIf` compares. Never a digest.
         checksums: algorithm ("md5", "crc32c", "crc64nvme", "sha256") -> lower-case hex digest of the whole object;
             only what the store returned without an extra request, {} where it returned none.
@@ -47,6 +49,9 @@ class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
         metadata: user metadata, lower-case names; only `stat` fills it.
         storage_class: the provider's word, "" where unknown.
         version: version id or generation, "" where the store has none.
+        written: seconds since the epoch when the object came to be as it is, by the clock of the store; nobody can set
+            it (LastModified of a bucket, ctime of a file). 0 where it is not known.
+        mtime_kept: whether `mtime` is that of the source. Where it is False, `stat` may know more than a listing.
     """
 
     key: str
@@ -58,6 +63,8 @@ class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
     metadata: Mapping[str, str] = {}
     storage_class: str = ""
     version: str = ""
+    written: float = 0.0
+    mtime_kept: bool = False
 
 
 class PutOptions(msgspec.Struct, frozen=True):
@@ -187,6 +194,37 @@ class CanMultipart(Protocol):
 
     def abort_upload(self, key: str, upload: str) -> None:
         """Forget the upload and its parts; an unknown id is not an error."""
+
+
+class PendingUpload(msgspec.Struct, frozen=True):
+    """What a write that never finished has left.
+
+    Args:
+        key: that it would have become; of files, that of the temporary file.
+        upload: id, as `begin_upload` gave it; "" where there are none.
+        begun: seconds since the epoch.
+        size: bytes that it takes up; 0 where that is not known.
+    """
+
+    key: str
+    upload: str
+    begun: float
+    size: int = 0
+
+
+@runtime_checkable
+class HasUploads(Protocol):
+    """Stores where a killed writer leaves something that costs space and is not listed as an object."""
+
+    def uploads(self) -> Iterator[PendingUpload]:
+        """Yield what unfinished writes have left below the root, those that are still being written as well."""
+
+    def discard_upload(self, pending: PendingUpload) -> None:
+        """Remove it; one that is not there any more is not an error.
+
+        Raises:
+            ConflictError: it is in use.
+        """
 
 
 @runtime_checkable

@@ -30,10 +30,30 @@ from typing import BinaryIO
 import msgspec
 
 from opsctl.errors import ConflictError, LocalIOError, NotFoundError, UsageError
-from opsctl.storage.localfs import TEMP_PREFIX, Draft, Skip, local_fault, locked, open_draft, open_range, walk
+from opsctl.storage.localfs import (
+    TEMP_PREFIX,
+    Draft,
+    Skip,
+    is_in_use,
+    local_fault,
+    locked,
+    open_draft,
+    open_range,
+    walk,
+)
 from opsctl.storage.localfs.beneath import open_directory, open_file, stat_file
 from opsctl.storage.options import bind_options
-from opsctl.storage.protocol import CanCopy, CanPutIf, HasBuckets, ObjectInfo, PutOptions, Store, check_key
+from opsctl.storage.protocol import (
+    CanCopy,
+    CanPutIf,
+    HasBuckets,
+    HasUploads,
+    ObjectInfo,
+    PendingUpload,
+    PutOptions,
+    Store,
+    check_key,
+)
 from opsctl.storage.url import StoreURL
 
 __all__ = ["FileStore", "open_store"]
@@ -149,6 +169,30 @@ class FileStore:
             if _etag(os.fstat(descriptor)) != _etag(before):
                 raise LocalIOError(f"{source._name(source_key)} changed while it was copied")  # noqa: SLF001 - same class
             return self._publish(key, draft, before.st_mtime_ns)
+
+    def uploads(self) -> Iterator[PendingUpload]:
+        """Yield the temporary files below the root; `begun` is when each was last written to."""
+        with self._faults(""):
+            for key, status in walk(self.root, drafts=True):
+                yield PendingUpload(key, "", status.st_ctime, status.st_size)
+
+    def discard_upload(self, pending: PendingUpload) -> None:
+        """Remove a temporary file, unless the process that writes it still runs."""
+        directory, _, name = pending.key.rpartition("/")
+        if not name.startswith(TEMP_PREFIX):
+            raise UsageError(f"{self._name(pending.key)} is not a temporary file")
+        if is_in_use(name):
+            raise ConflictError(f"{self._name(pending.key)} is being written", hint="wait until that has ended")
+        try:
+            with self._faults(pending.key):
+                descriptor = open_directory(self.root, directory.split("/") if directory else [])
+                try:
+                    os.unlink(name, dir_fd=descriptor)
+                finally:
+                    os.close(descriptor)
+        except NotFoundError:
+            return
+        self._prune(pending.key)
 
     def bucket_exists(self) -> bool:
         """Say whether the root is a directory."""
@@ -273,7 +317,14 @@ class FileStore:
 
 
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(key=key, size=status.st_size, mtime=status.st_mtime, etag=_etag(status))
+    return ObjectInfo(
+        key=key,
+        size=status.st_size,
+        mtime=status.st_mtime,
+        etag=_etag(status),
+        written=status.st_ctime,
+        mtime_kept=True,
+    )
 
 
 def _nanoseconds(seconds: float) -> int:
@@ -288,4 +339,9 @@ def _etag(status: os.stat_result) -> str:
 
 
 _contract: type[Store] = FileStore
-_powers: tuple[type[CanPutIf], type[CanCopy], type[HasBuckets]] = (FileStore, FileStore, FileStore)
+_powers: tuple[type[CanPutIf], type[CanCopy], type[HasUploads], type[HasBuckets]] = (
+    FileStore,
+    FileStore,
+    FileStore,
+    FileStore,
+)

@@ -13,7 +13,7 @@ import io
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 import msgspec
@@ -26,8 +26,10 @@ from opsctl.storage.protocol import (
     CanMultipart,
     CanPutIf,
     HasBuckets,
+    HasUploads,
     ObjectInfo,
     Part,
+    PendingUpload,
     PutOptions,
     Store,
 )
@@ -55,6 +57,7 @@ class _Upload(msgspec.Struct):
     key: str
     options: PutOptions
     parts: dict[int, bytes]
+    begun: float
 
 
 class _Bucket:
@@ -167,7 +170,7 @@ class MemoryStore:
 
     def begin_upload(self, key: str, *, options: PutOptions | None = None) -> str:
         """Begin an upload in parts."""
-        upload = _Upload(key=self._full(key), options=options or PutOptions(), parts={})
+        upload = _Upload(key=self._full(key), options=options or PutOptions(), parts={}, begun=time.time())
         name = f"upload-{next(_SERIAL)}"
         self._made().uploads[name] = upload
         return name
@@ -195,6 +198,20 @@ class MemoryStore:
         """Forget an upload."""
         self._full(key)
         self._bucket().uploads.pop(upload, None)
+
+    def uploads(self) -> Iterator[PendingUpload]:
+        """Yield the uploads below the root that are not finished."""
+        bucket = self._bucket()
+        with bucket.lock:
+            begun = sorted(bucket.uploads.items(), key=lambda item: item[1].key)
+        for name, upload in begun:
+            if upload.key.startswith(self._root.prefix):
+                size = sum(map(len, upload.parts.values()))
+                yield PendingUpload(self._root.relative(upload.key), name, upload.begun, size)
+
+    def discard_upload(self, pending: PendingUpload) -> None:
+        """Forget an upload."""
+        self.abort_upload(pending.key, pending.upload)
 
     def bucket_exists(self) -> bool:
         """Say whether the bucket has been made."""
@@ -251,32 +268,30 @@ class MemoryStore:
         return begun
 
 
-def _next(bucket: _Bucket, key: str, find: Callable[[list[str], str], int]) -> ObjectInfo | None:
-    with bucket.lock:
-        at = find(bucket.keys, key)
-        return bucket.objects[bucket.keys[at]][1] if at < len(bucket.keys) else None
-
-
 def _store(bucket: _Bucket, full: str, data: bytes, options: PutOptions) -> ObjectInfo:
     """Keep `data` under a full key; the caller holds the lock."""
     if full not in bucket.objects:
         bisect.insort(bucket.keys, full)
+    now = time.time()
     digests = {"md5": hashlib.md5(data, usedforsecurity=False), "sha256": hashlib.sha256(data)}
     info = ObjectInfo(
         key=full,
         size=len(data),
-        mtime=time.time() if options.mtime is None else options.mtime,
+        mtime=now if options.mtime is None else options.mtime,
         etag=f"{next(_SERIAL):x}",
         checksums={name: digest.hexdigest() for name, digest in digests.items()},
         content_type=options.content_type,
         metadata=dict(options.metadata),
+        written=now,
+        mtime_kept=options.mtime is not None,
     )
     bucket.objects[full] = data, info
     return info
 
 
 _contract: type[Store] = MemoryStore
-_powers: tuple[type[CanPutIf], type[CanCopy], type[CanMultipart], type[HasBuckets]] = (
+_powers: tuple[type[CanPutIf], type[CanCopy], type[CanMultipart], type[HasUploads], type[HasBuckets]] = (
+    MemoryStore,
     MemoryStore,
     MemoryStore,
     MemoryStore,

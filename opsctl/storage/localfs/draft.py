@@ -14,7 +14,7 @@ from opsctl.errors import LocalIOError
 from opsctl.storage.bodies import blocks
 from opsctl.storage.localfs.beneath import open_directory
 
-__all__ = ["TEMP_PREFIX", "Draft", "open_draft"]
+__all__ = ["TEMP_PREFIX", "Draft", "is_in_use", "open_draft"]
 
 TEMP_PREFIX = ".opsctl-tmp-"
 """How the names of unfinished files begin; never listed, and what a kill leaves is found by it."""
@@ -91,6 +91,23 @@ class Draft:
         if self._temp is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._temp, dir_fd=self.directory)
+
+
+def is_in_use(name: str) -> bool:
+    """Say whether the process that began the temporary file `name` may still run.
+
+    A process of another host is taken for one of this one: at worst a file is kept for longer.
+    """
+    pid = name.removeprefix(TEMP_PREFIX).partition("-")[0]
+    if not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 
 from opsctl.errors import LocalIOError, NotFoundError, OpsctlError, UsageError
 
-__all__ = ["local_fault"]
+__all__ = ["NameTakenError", "local_fault"]
 
 _HINTS = {
     errno.EACCES: "check the owner and the mode of the file and of the directories above it",
@@ -18,11 +18,14 @@ _HINTS = {
     errno.EPERM: "the file or its directory may be immutable, or owned by somebody else",
     errno.EROFS: "the file system is mounted read-only: choose another directory",
 }
-_UNFIT = {
+_TAKEN = {
     errno.EISDIR: "a directory has this name",
-    errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.ENOTDIR: "a part of the path is a file, not a directory",
 }
+
+
+class NameTakenError(UsageError):
+    """A file cannot be where a directory is, or a directory where a file is."""
 
 
 def local_fault(error: OSError, *, what: str) -> OpsctlError:
@@ -32,7 +35,9 @@ def local_fault(error: OSError, *, what: str) -> OpsctlError:
     """
     if error.errno == errno.ENOENT:
         return NotFoundError(f"{what} is not there")
-    if error.errno in _UNFIT:
-        return UsageError(f"{what}: {_UNFIT[error.errno]}", hint="choose another name")
+    if error.errno in _TAKEN:
+        return NameTakenError(f"{what}: {_TAKEN[error.errno]}", hint="choose another name")
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError(f"{what}: the name is too long for this file system", hint="choose another name")
     reason = os.strerror(error.errno) if error.errno else str(error)
     return LocalIOError(f"{what}: {reason}", hint=_HINTS.get(error.errno or 0, ""))

@@ -16,6 +16,10 @@ __all__ = ["locked"]
 _PATIENCE = 30.0  # seconds; the sections below take microseconds, so a longer wait means a stopped process
 
 
+class _NoLocksError(UsageError):
+    """The file system cannot lock a directory."""
+
+
 @contextmanager
 def locked(directory: int, *, exclusive: bool, what: str) -> Iterator[None]:
     """Hold the lock of an open directory.
@@ -23,15 +27,22 @@ def locked(directory: int, *, exclusive: bool, what: str) -> Iterator[None]:
     Args:
         directory: descriptor opened for this one use: flock belongs to the open file description, so that the
             threads of one process exclude each other too.
-        exclusive: alone, or together with other holders that are not exclusive.
+        exclusive: alone, or together with other holders that are not exclusive. These need no lock where the file
+            system has none: nobody can hold one alone there, so there is nothing to keep out of.
         what: URL for messages.
 
     Raises:
         TransientError: somebody has held it for 30 seconds.
-        UsageError: this file system has no such locks (NFS refuses them on directories, see flock(2)).
+        UsageError: alone, where this file system has no such locks (NFS refuses them on directories, see flock(2)).
     """
     kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    _acquire(directory, kind, what=what)
+    try:
+        _acquire(directory, kind, what=what)
+    except _NoLocksError:
+        if exclusive:
+            raise
+        yield
+        return
     try:
         yield
     finally:
@@ -54,7 +65,7 @@ def _try(directory: int, kind: int, *, what: str) -> bool:
         return False
     except OSError as error:
         if error.errno in {errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP}:
-            raise UsageError(
+            raise _NoLocksError(
                 f"{what}: this file system cannot lock a directory",
                 hint="keep it on a local disk, or in a bucket",
             ) from error

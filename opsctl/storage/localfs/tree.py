@@ -6,6 +6,7 @@ Order is that of the UTF-8 bytes of whole keys, as S3 lists them: a directory co
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ def walk(
     start_after: str = "",
     enter: Callable[[str], bool] | None = None,
     skip: Skip | None = None,
+    drafts: bool = False,
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Yield the key and status of each file below `root`, lazily, in order.
 
@@ -39,16 +41,17 @@ def walk(
         prefix: plain string prefix of the keys; directories that cannot hold one are not opened.
         start_after: keys up to and including this one are left out.
         enter: asked with the key of each directory, which ends in `/`; False leaves it unopened.
-        skip: called for what is left out.
+        skip: called for what is left out, which without it includes no directory that cannot be read.
+        drafts: yield the temporary files, and only those.
 
     Raises:
-        OSError: a directory cannot be read; FileNotFoundError when the root is not there.
+        OSError: a directory cannot be read, and there is no `skip`; FileNotFoundError when the root is not there.
     """
     top = prefix.rpartition("/")[0]
     first = _open_top(root, top)
     if first is None:
         return
-    chosen = _Chosen(prefix, start_after, enter, skip or _ignore)
+    chosen = _Chosen(prefix, start_after, enter, skip, drafts=drafts)
     stack = [_Level(first, f"{top}/" if top else "", chosen)]
     try:
         while stack:
@@ -63,10 +66,6 @@ def walk(
     finally:
         for level in stack:
             level.close()
-
-
-def _ignore(key: str, reason: str) -> None:
-    del key, reason
 
 
 def _open_top(root: str, path: str) -> int | None:
@@ -86,11 +85,34 @@ def _open_top(root: str, path: str) -> int | None:
 class _Chosen:
     """Which keys are wanted."""
 
-    def __init__(self, prefix: str, start_after: str, enter: Callable[[str], bool] | None, skip: Skip) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        start_after: str,
+        enter: Callable[[str], bool] | None,
+        skip: Skip | None,
+        *,
+        drafts: bool,
+    ) -> None:
         self.prefix = prefix
         self.start_after = start_after
         self.enter = enter
-        self.skip = skip
+        self.drafts = drafts
+        self._skip = skip
+
+    def skip(self, key: str, reason: str) -> None:
+        if self._skip is not None:
+            self._skip(key, reason)
+
+    def unreadable(self, key: str, error: OSError) -> None:
+        """Tell of a directory that cannot be read, or raise where nobody would hear: it must not look empty."""
+        if self._skip is None or error.errno not in {errno.EACCES, errno.EPERM}:
+            raise error
+        self._skip(key, f"a directory that cannot be read: {error.strerror}")
+
+    def named(self, name: str) -> bool:
+        """Say whether an entry of this name is looked at: files or drafts, and the directories on the way to them."""
+        return name.startswith(TEMP_PREFIX) == self.drafts or (self.drafts and name.endswith("/"))
 
     def key(self, key: str) -> bool:
         return key.startswith(self.prefix) and key > self.start_after
@@ -121,7 +143,7 @@ class _Level:
             return sorted(name for name in names if self._wanted(name))
 
     def _wanted(self, name: str) -> bool:
-        if name.startswith(TEMP_PREFIX):
+        if not self._chosen.named(name):
             return False
         if not name.isascii() and not _is_utf8(name):
             self._chosen.skip(self._base + os.fsencode(name).decode("utf-8", "backslashreplace"), "not UTF-8")
@@ -138,6 +160,9 @@ class _Level:
             )
         except (FileNotFoundError, NotADirectoryError):
             return  # removed or replaced since it was listed
+        except PermissionError as error:
+            self._chosen.unreadable(self._base + name, error)
+            return
         yield _Level(descriptor, self._base + name, self._chosen)
 
     def file(self, root: str, name: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -145,6 +170,9 @@ class _Level:
         try:
             status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
         except FileNotFoundError:
+            return
+        except PermissionError as error:
+            self._chosen.unreadable(self._base, error)
             return
         if stat.S_ISREG(status.st_mode):
             yield key, status

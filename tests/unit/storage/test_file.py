@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsctl.errors import ConflictError, LocalIOError, NotFoundError, OpsctlError, TransientError, UsageError
-from opsctl.storage import ObjectInfo, PutOptions, open_store
+from opsctl.storage import ObjectInfo, PendingUpload, PutOptions, open_store
 from opsctl.storage.backends.file import FileStore
 from opsctl.storage.localfs import TEMP_PREFIX, Draft, draft, locks
 from opsctl.storage.url import StoreURL
@@ -499,13 +499,39 @@ def test_a_directory_that_somebody_keeps_locked_is_an_error_after_a_while(
     assert list(root.iterdir()) == []
 
 
-def test_a_file_system_without_locks_is_refused(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_holds_data_but_no_state(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(descriptor: int, operation: int) -> None:
         raise OSError(9, "Bad file descriptor")  # what NFS says of a directory
 
     monkeypatch.setattr("opsctl.storage.localfs.locks.fcntl.flock", flock)
     with pytest.raises(UsageError, match="cannot lock a directory"):
         store.put_if("key", b"x", match=None)
+    put(store, "dir/key", b"data")
+    store.copy_from(store, "dir/key", "copy")
+    store.delete("dir/key")
+    assert [info.key for info in store.scan()] == ["copy"]
+
+
+def test_what_killed_writers_leave_is_found_and_removed_but_not_what_is_being_written(
+    store: FileStore, root: Path
+) -> None:
+    """Case 21: leftovers of SIGKILL."""
+    put(store, "dir/key", b"data")
+    dead = root / "dir" / "deep" / f"{TEMP_PREFIX}999999999-abc"
+    dead.parent.mkdir()
+    dead.write_bytes(b"half")
+    (root / f"{TEMP_PREFIX}{os.getpid()}-def").write_bytes(b"")
+    found = {pending.key: pending for pending in store.uploads()}
+    assert set(found) == {f"dir/deep/{dead.name}", f"{TEMP_PREFIX}{os.getpid()}-def"}
+    assert [info.key for info in store.scan()] == ["dir/key"]
+    with pytest.raises(ConflictError, match="being written"):
+        store.discard_upload(found[f"{TEMP_PREFIX}{os.getpid()}-def"])
+    for _ in range(2):
+        store.discard_upload(found[f"dir/deep/{dead.name}"])
+    assert not dead.parent.exists()
+    assert (root / "dir" / "key").read_bytes() == b"data"
+    with pytest.raises(UsageError, match="not a temporary file"):
+        store.discard_upload(PendingUpload("dir/key", "", 0.0))
 
 
 @given(st.floats(-1e9, 4e9))

@@ -50,6 +50,8 @@ def from_head(key: str, head: HeadObjectOutputTypeDef) -> ObjectInfo:
         metadata=user_metadata(metadata),
         storage_class=head.get("StorageClass", ""),
         version=_version(head),
+        written=head["LastModified"].timestamp(),
+        mtime_kept=mtime is not None,
     )
 
 
@@ -61,6 +63,7 @@ def from_listing(key: str, item: ObjectTypeDef) -> ObjectInfo:
         mtime=item["LastModified"].timestamp(),
         etag=unquoted(item["ETag"]),
         storage_class=item.get("StorageClass", ""),
+        written=item["LastModified"].timestamp(),
     )
 
 
