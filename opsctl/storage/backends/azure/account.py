@@ -51,7 +51,7 @@ def find_account(options: AzureOptions, environment: Mapping[str, str], *, name:
     a secret, the default credential chain of azure-identity is asked.
 
     Raises:
-        UsageError: nothing says which account, or the connection string cannot be understood.
+        UsageError: nothing says which account, or the connection string or the endpoint cannot be understood.
         DeniedError: only a token could be used, but the endpoint is not encrypted.
     """
     text = environment.get("AZURE_STORAGE_CONNECTION_STRING", "")
@@ -63,6 +63,9 @@ def find_account(options: AzureOptions, environment: Mapping[str, str], *, name:
     endpoint = (options.endpoint or (account and f"https://{account}.blob.core.windows.net")).rstrip("/")
     if not endpoint:
         raise UsageError(f"{name}: nothing says which storage account", hint=_NO_ACCOUNT)
+    if not endpoint.startswith(("http://", "https://")):
+        hint = "give a URL, for example https://ACCOUNT.blob.core.windows.net"
+        raise UsageError(f"{name}: {endpoint!r} is not an endpoint", hint=hint)
     if options.anonymous:
         return Account(account, endpoint)
     if known in {"", account}:

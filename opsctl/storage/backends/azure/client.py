@@ -10,7 +10,6 @@ from azure.storage.blob import BlobServiceClient, ExponentialRetry
 from requests.adapters import HTTPAdapter
 
 from opsctl import __version__
-from opsctl.errors import UsageError
 from opsctl.storage.backends.azure.account import Account
 
 __all__ = ["PUT_SIZE", "make_client"]
@@ -28,27 +27,19 @@ _CONNECTIONS = 64
 """Threads of one transfer share a client; fewer connections than threads would make them queue."""
 
 
-def make_client(account: Account, *, name: str) -> BlobServiceClient:
-    """Return a client of the account.
-
-    Raises:
-        UsageError: the endpoint is not a URL.
-    """
-    try:
-        return BlobServiceClient(
-            account.endpoint,
-            credential=account.credential,
-            transport=_transport(),
-            # About a second each, three times; the SDK's own default waits 15 s before its first retry.
-            retry_policy=ExponentialRetry(initial_backoff=0, increment_base=1, retry_total=3, random_jitter_range=1),
-            max_single_put_size=PUT_SIZE,
-            max_single_get_size=_GET_SIZE,
-            max_chunk_get_size=_GET_SIZE,
-            user_agent=f"opsctl/{__version__}",
-        )
-    except ValueError as error:
-        hint = "give a URL, for example https://ACCOUNT.blob.core.windows.net"
-        raise UsageError(f"{name}: {account.endpoint!r} is not an endpoint", hint=hint) from error
+def make_client(account: Account) -> BlobServiceClient:
+    """Return a client of the account."""
+    return BlobServiceClient(
+        account.endpoint,
+        credential=account.credential,
+        transport=_transport(),
+        # About a second each, three times; the SDK's own default waits 15 s before its first retry.
+        retry_policy=ExponentialRetry(initial_backoff=0, increment_base=1, retry_total=3, random_jitter_range=1),
+        max_single_put_size=PUT_SIZE,
+        max_single_get_size=_GET_SIZE,
+        max_chunk_get_size=_GET_SIZE,
+        user_agent=f"opsctl/{__version__}",
+    )
 
 
 def _transport() -> Any:

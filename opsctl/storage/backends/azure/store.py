@@ -64,7 +64,7 @@ class AzureStore:
         self._page_size = page_size
         self._account = find_account(options, os.environ, name=self.url)
         self._host = host_of(self._account.endpoint)
-        self._service = make_client(self._account, name=self.url)
+        self._service = make_client(self._account)
         self._container = self._service.get_container_client(self._root.bucket)
 
     @property

@@ -124,7 +124,7 @@ class S3Store:
     # -- copies
 
     def can_copy_from(self, source: Store) -> bool:
-        """Say whether `source` is reached through the same endpoint with the same credentials; see `CanCopy`."""
+        """Say whether `source` is at the same provider, reached with the same credentials; see `CanCopy`."""
         return isinstance(source, S3Store) and self._account == source._account  # noqa: SLF001 - of this class
 
     def copy_from(self, source: Store, source_key: str, key: str) -> ObjectInfo:
@@ -233,7 +233,9 @@ class S3Store:
 
     @property
     def _account(self) -> tuple[str, str, bool]:
-        return self._host, self._options.profile, self._options.anonymous
+        # All regions of AWS copy from each other; another server knows only its own objects.
+        provider = "aws" if self._host.endswith(".amazonaws.com:443") else self._host
+        return provider, self._options.profile, self._options.anonymous
 
     @property
     def _sends_checksums(self) -> bool:
