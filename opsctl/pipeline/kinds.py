@@ -116,6 +116,7 @@ class WorkContext:
         sink: takes events.
         hide: takes secrets that the work comes by, before they could be printed.
         load_project: reads the project file.
+        has_project: there is one.
     """
 
     step: str
@@ -125,6 +126,7 @@ class WorkContext:
     sink: Sink
     hide: Callable[[str], None]
     load_project: Callable[[], LoadedProject]
+    has_project: bool = True
 
     @functools.cached_property
     def project(self) -> LoadedProject:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
-
-from msgspec import Struct
 
 from opsctl.config.project import LoadedProject, find_project, load_project
+from opsctl.deploy.targets import options_of
 from opsctl.errors import ConfigError
-from opsctl.plugins import DEPLOY_TARGETS
 
 __all__ = ["Surroundings", "load_for_steps", "surroundings_of"]
 
@@ -61,8 +58,4 @@ def load_for_steps(
         ConfigError: there is none, or it is wrong.
     """
     path = Path(project_file) if project_file is not None else None
-    return load_project(path, cwd=cwd, overrides=overrides, env=env, target_models=_options_of)
-
-
-def _options_of(kind: str) -> type[Struct]:
-    return cast("type[Struct]", DEPLOY_TARGETS.load(kind).options)
+    return load_project(path, cwd=cwd, overrides=overrides, env=env, target_models=options_of)

@@ -7,15 +7,20 @@ The run gives the worker a `Request` on its standard input. The worker answers o
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from opsctl.config.dynamic import Dynamic
+from opsctl.config.binder import Binder
+from opsctl.config.expressions import OPENING
+from opsctl.config.nodes import MappingNode, Node, Origin, ScalarNode, SequenceNode
 from opsctl.config.scalars import unbind
+from opsctl.config.yaml import Source
 from opsctl.errors import ConfigError, OpsctlError
 from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
+from opsctl.pipeline.evaluation import evaluate
 from opsctl.pipeline.kinds import OutputValue, WorkResult
 
 __all__ = [
@@ -112,6 +117,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", tag_field=
 _EVENTS: Final[Mapping[str, type[Event]]] = {
     cls.__name__: cls for cls in (SpanStarted, SpanFinished, Output, Message, Progress)
 }
+_NOWHERE: Final = Origin("options")
 _encoder = msgspec.json.Encoder()
 _messages = msgspec.json.Decoder(Told | Hide | Done | Failed)
 _requests = msgspec.json.Decoder(Request)
@@ -153,13 +159,44 @@ def failed(error: OpsctlError) -> Failed:
 
 def encode_options(options: Any) -> Any:
     """Return evaluated options as plain values."""
-    return unbind(options)
+    return _escaped(unbind(options))
 
 
 def decode_options(values: Any, model: Any) -> Any:
-    """Return options from plain values. `${{` in a text means nothing any more: it came out of an expression."""
-    return msgspec.convert(values, model, dec_hook=_revive)
+    """Return options from plain values."""
+    node = _node(values)
+    binder = Binder(Source("options", node))
+    options = binder.bind(node, model)
+    binder.finish()
+    return evaluate(options, {})
 
 
-def _revive(cls: type, value: Any) -> Any:
-    return cls.of(value) if issubclass(cls, Dynamic) else cls.parse(value)  # type: ignore[attr-defined] # scalar types
+def _escaped(value: Any) -> Any:
+    """Return values in which `${{` means nothing any more: it came out of an expression.
+
+    `${{ '${{' }}` is how the expression language spells it.
+    """
+    match value:
+        case str():
+            return value.replace(OPENING, f"{OPENING} '{OPENING}' }}}}")
+        case dict():
+            return {key: _escaped(item) for key, item in value.items()}
+        case list():
+            return [_escaped(item) for item in value]
+        case _:
+            return value
+
+
+def _node(value: Any) -> Node:
+    """Return plain values as the tree of a file would hold them: the way back of `plain`."""
+    match value:
+        case dict():
+            return MappingNode(
+                _NOWHERE, {key: _node(item) for key, item in value.items()}, dict.fromkeys(value, _NOWHERE)
+            )
+        case list():
+            return SequenceNode(_NOWHERE, [_node(item) for item in value])
+        case str():
+            return ScalarNode(_NOWHERE, value, value, quoted=True)
+        case _:
+            return ScalarNode(_NOWHERE, value, json.dumps(value), quoted=False)

@@ -113,6 +113,7 @@ def _work(request: Request, env: Mapping[str, str], speaker: _Speaker) -> Done:
         sink=sink,
         hide=lambda value: speaker.say(Hide(value)),
         load_project=lambda: load_for_steps(request.project_file, request.overrides, cwd=root, env=env),
+        has_project=request.project_file is not None,
     )
     result = cast("WorkKind", kind).run(decode_options(request.options, kind.options), context)
     return Done(dict(result.outputs), result.detail, result.changed)
