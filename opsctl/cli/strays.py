@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from opsctl.cli.report import redact, write_report
 from opsctl.events import Message
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ def catch_strays(runtime: Runtime) -> None:
     args = runtime.args
 
     def tell(text: str) -> None:
+        from opsctl.cli.report import redact
+
         runtime.sink(Message("", redact(" ".join(text.split()), args, runtime.env), "debug"))
 
     def show_warning(  # noqa: PLR0917 - the signature is that of warnings.showwarning
@@ -44,6 +45,8 @@ def catch_strays(runtime: Runtime) -> None:
         tell(f"{category.__name__}: {message}")
 
     def bury(died: threading.ExceptHookArgs) -> None:
+        from opsctl.cli.report import redact, write_report
+
         if died.exc_value is not None and not issubclass(died.exc_type, SystemExit):
             path = write_report(died.exc_value, args, runtime.env)
             hint = f"this is a bug of opsctl; a report is in {path}" if path else "this is a bug of opsctl"

@@ -12,11 +12,9 @@ from opsctl.cli.groups import Command
 from opsctl.cli.output.table import describe
 from opsctl.cli.output.units import size, timestamp
 from opsctl.cli.runtime import Runtime
-from opsctl.docker.spans import span
 from opsctl.errors import UsageError
 from opsctl.storage import ObjectInfo, StoreOptions, StoreURL, parse_url
 from opsctl.storage.listing import Listed, list_url, open_object
-from opsctl.transfer import CopyRequest, copy
 
 __all__ = ["cat", "cp", "ls", "rm", "stat"]
 
@@ -81,6 +79,9 @@ def cp(runtime: Runtime, sources: tuple[str, ...], destination: str, jobs: int) 
     object or of a folder. DIRECTORY is a local directory, or a URL that ends with '/'. Every copy is verified.
     Objects of the same name are replaced, others there are left alone. Exits with 7 when some were not copied.
     """
+    from opsctl.docker.spans import span
+    from opsctl.transfer import CopyRequest, copy
+
     request = CopyRequest(sources, _directory(runtime, destination), runtime.cwd, jobs, options=runtime.store_options())
     with span(runtime.sink, "transfer", "copy") as outcome:
         result = copy(request, sink=runtime.sink, span="transfer")
