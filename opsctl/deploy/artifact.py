@@ -88,7 +88,7 @@ def collect(config: ArtifactConfig, base: Path) -> Artifact:
         if not found:
             raise NotFoundError(f"artifact.include: {pattern!r} matches no file in {str(root)!r}", hint="was it built?")
         names |= found
-    return Artifact(root, tuple(_entry(root, name) for name in sorted(names, key=str.encode)))
+    return Artifact(root, tuple(_entry(root, name) for name in sorted(names, key=os.fsencode)))
 
 
 def _walk(root: Path, pattern: str) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _below(root: Path, name: str) -> Iterator[str]:
     # A symbolic link to a directory is yielded as if it were a file, so that it is refused if it is included.
     try:
         with os.scandir(root / name) as found:
-            items = sorted(found, key=lambda item: item.name.encode("utf-8", "surrogateescape"))
+            items = sorted(found, key=lambda item: os.fsencode(item.name))
     except OSError as error:
         raise LocalIOError(f"cannot read {str(root / name)!r}: {error.strerror}") from error
     for item in items:

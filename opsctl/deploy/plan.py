@@ -164,19 +164,13 @@ def _verdict(desired: Desired, situation: Situation, *, force: bool) -> tuple[Ve
     if force:
         return "change", "forced"
     if desired.revision:
-        return _rollback_verdict(desired, situation)
+        return "change", f"release {desired.revision} is to serve again"
     if not desired.known:
         maker = "build" if desired.source == "build" else "pull"
         return "undecided", f"only the {maker} can tell whether the image changes"
     if desired.spec.hash != release.spec_hash:
         return "change", f"it differs from release {release.seq}"
     return _confirmed(situation, f"release {release.seq} is what would run")
-
-
-def _rollback_verdict(desired: Desired, situation: Situation) -> tuple[Verdict, str]:
-    if situation.current is not None and desired.revision != situation.current.revision:
-        return "change", f"release {desired.revision} is to serve again"
-    return _confirmed(situation, f"release {desired.revision} serves already")
 
 
 def _confirmed(situation: Situation, reason: str) -> tuple[Verdict, str]:

@@ -26,19 +26,22 @@ def back_to(site: Site, to: int = 0) -> Want:
     def want(current: Current | None) -> Wanted:
         made_by = site.records.release(_revision(site, current, to))
         revision = revision_of(made_by)
+        # What serves already may differ from its record (a secret has got another value): it is made anew beside
+        # itself, because changing it in place would interrupt it.
+        again = current is None or made_by.revision != current.revision
         return Wanted(
             desired=Desired(
                 spec=made_by.spec,
                 source="release",
                 subject=_subject(made_by),
-                revision=made_by.revision,
+                revision=made_by.revision if again else 0,
             ),
             image=made_by.image,
             materials=site.materials(revision),
             health=made_by.health,
             version=made_by.version,
             git=made_by.git,
-            made_by=made_by,
+            made_by=made_by if again else None,
         )
 
     return want

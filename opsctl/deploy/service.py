@@ -1,7 +1,9 @@
 """What commands and pipelines ask of this package: deploy, plan, roll back, history, unlock.
 
-loaded = load_project(target_models=opsctl.deploy.targets.options_of)
-result = deploy(loaded, DeployRequest(service="web", env="prod"), sink=sink)
+    loaded = load_project(target_models=opsctl.deploy.targets.options_of)
+    result = deploy(loaded, DeployRequest(service="web", env="prod"), sink=sink)
+
+The values are in `opsctl.deploy.model` and `plan`; how it is done is in `operation` and `machine`.
 """
 
 from __future__ import annotations

@@ -102,9 +102,9 @@ def _status(one: SlotStatus) -> Iterator[str]:
 
 
 def _called(release: Release) -> str:
-    version = f" ({release.version})" if release.version else ""
-    again = f", which is release {release.revision}" if release.is_rollback else ""
-    return f"release {release.seq}{version}{again}"
+    notes = [release.version] if release.version else []
+    notes += [f"release {release.revision} again"] if release.is_rollback else []
+    return f"release {release.seq} ({', '.join(notes)})" if notes else f"release {release.seq}"
 
 
 def _what(release: Release) -> str:

@@ -226,10 +226,8 @@ def test_a_deploy_that_cannot_reach_the_target_to_retire_is_finished_later(world
 
 def test_an_interrupt_undoes_and_says_what_serves(world: World) -> None:
     world.deploy("one")
-    site = world.site()
-    site.cancel.set()
-    with pytest.raises(InterruptedRunError, match="release 1 serves as before"):
-        world.deploy("two", site=site)
+    with pytest.raises(InterruptedRunError, match="interrupted at start; release 1 serves as before"):
+        world.deploy("two", site=world.site(faults={"start": [InterruptedRunError("cancelled")]}))
     world.check()
     assert world.history[-1].failure.kind == "interrupted"  # type: ignore[union-attr]
 
