@@ -130,6 +130,7 @@ def _line(found: Listed) -> str:
 def _facts(found: ObjectInfo) -> str:
     facts = msgspec.to_builtins(found)
     facts["size"] = f"{found.size} ({size(found.size)})" if found.size >= _BLOCK else found.size
-    facts["mtime"] = timestamp(found.mtime)
+    for name in ("mtime", "written"):
+        facts[name] = timestamp(facts[name]) if facts.get(name) else ""
     nested = {f"{name}.{key}": value for name in ("checksums", "metadata") for key, value in facts.pop(name).items()}
-    return describe({name: value for name, value in {**facts, **nested}.items() if value != ""})
+    return describe({name: value for name, value in {**facts, **nested}.items() if value not in ("", False)})
