@@ -6,7 +6,7 @@ listed in `later`. The JSON Schema of the file is generated from these classes (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from msgspec import Meta, field
 
 from opsctl.config.models import Model
-from opsctl.config.nodes import Node, Origin
+from opsctl.config.nodes import Fault, Node, Origin
 from opsctl.config.scalars import Duration, Flag, SecretRef, Text
 from opsctl.pipeline.graph import Graph
 from opsctl.pipeline.inputs import Input
@@ -65,6 +65,10 @@ class Defaults(Model, frozen=True, kw_only=True):
     timeout: Duration | None = None
     shell: Shell = "bash"
 
+    def check(self) -> Iterator[Fault]:
+        """Something must have time to run."""
+        yield from _timeout_fault(self.timeout)
+
 
 class StepKeys(Model, frozen=True, kw_only=True):
     """One step, without the key that says what it does (`run`, `build`, `test`, `push`, `copy`, `deploy`).
@@ -91,6 +95,15 @@ class StepKeys(Model, frozen=True, kw_only=True):
     timeout: Duration | None = None
     shell: Shell | None = None
     cwd: Text | None = None
+
+    def check(self) -> Iterator[Fault]:
+        """Something must have time to run."""
+        yield from _timeout_fault(self.timeout)
+
+
+def _timeout_fault(timeout: Duration | None) -> Iterator[Fault]:
+    if timeout == 0:
+        yield Fault(("timeout",), "a timeout is longer than nothing", "leave it out for no limit")
 
 
 class PipelineFile(Model, frozen=True, kw_only=True):

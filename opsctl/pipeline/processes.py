@@ -51,6 +51,7 @@ class Launch:
         stdin: what it can read; None for nothing.
         merged: one pipe for both outputs, which keeps their order; what comes is "stdout".
         timeout: seconds after which it is stopped; None for no limit.
+        grace: seconds between SIGTERM and SIGKILL when it is stopped.
     """
 
     argv: tuple[str, ...]
@@ -59,6 +60,7 @@ class Launch:
     stdin: bytes | None = None
     merged: bool = True
     timeout: float | None = None
+    grace: float = GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class _Running:
     """
 
     key: str
+    launch: Launch
     child: process.Started
     since: float
     exit_fd: int
@@ -122,17 +125,13 @@ class Children:
         receive: gets what they print.
         finish: gets each one's end.
         owner: the environment variable whose value is the child's key, by which orphans are told apart.
-        grace: seconds between SIGTERM and SIGKILL.
         linger: seconds that what a child left behind has to end by itself.
     """
 
-    def __init__(
-        self, receive: Receive, finish: Finish, *, owner: str, grace: float = GRACE, linger: float = LINGER
-    ) -> None:
+    def __init__(self, receive: Receive, finish: Finish, *, owner: str, linger: float = LINGER) -> None:
         self._receive = receive
         self._finish = finish
         self._owner = owner
-        self._grace = grace
         self._linger = linger
         self._null = os.open(os.devnull, os.O_RDONLY)
         self._here = Path.cwd()
@@ -200,16 +199,16 @@ class Children:
             raise
         finally:
             _close(theirs)
-        self._register(_Running(key, child, since, exit_fd, ours), launch.timeout)
+        self._register(_Running(key, launch, child, since, exit_fd, ours))
 
-    def _register(self, running: _Running, timeout: float | None) -> None:
+    def _register(self, running: _Running) -> None:
         self._running[running.key] = running
         self._pids.add(running.child.pid)
         for file in running.streams:
             self._selector.register(file, selectors.EVENT_READ, (self._read, running))
         self._selector.register(running.exit_fd, selectors.EVENT_READ, (self._exited, running))
-        if timeout is not None:
-            self._after(timeout, running, self._time_out)
+        if running.launch.timeout is not None:
+            self._after(running.launch.timeout, running, self._time_out)
 
     def turn(self) -> None:
         """Sleep until something happens, and deal with it."""
@@ -328,7 +327,7 @@ class Children:
         if running.code is not None:
             for pid in self._strays(running):
                 orphans.send(pid, signal.SIGTERM)
-        self._after(self._grace, running, self._kill)
+        self._after(running.launch.grace, running, self._kill)
 
     def _kill(self, running: _Running) -> None:
         if running.killed:

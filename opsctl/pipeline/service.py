@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from opsctl import __version__
 from opsctl.config import secrets
 from opsctl.config.context import base_context
 from opsctl.config.expressions import Context
@@ -69,13 +70,11 @@ class RunRequest:
         pipeline: what runs.
         jobs: steps under way at once.
         keep_going: after a failure, go on with what does not need the failed step.
-        grace: seconds between SIGTERM and SIGKILL.
     """
 
     pipeline: PipelineRequest
     jobs: int
     keep_going: bool = False
-    grace: float = 10.0
 
 
 def cpu_count() -> int:
@@ -153,10 +152,17 @@ def _drive(
 ) -> RunResult:
     since = time.monotonic()
     scheduler = Scheduler(pipeline.graph, session, jobs=request.jobs, keep_going=request.keep_going)
-    journal.write("run.started", run=particulars.run_id, file=pipeline.name, inputs=particulars.inputs)
+    journal.write(
+        "run.started",
+        run=particulars.run_id,
+        opsctl=__version__,
+        file=pipeline.name,
+        inputs=particulars.inputs,
+        steps=list(pipeline.steps),
+    )
     with (
         Interrupts() as interrupts,
-        Children(session.receive, scheduler.finished, owner=STEP_VARIABLE, grace=request.grace) as children,
+        Children(session.receive, scheduler.finished, owner=STEP_VARIABLE) as children,
     ):
         scheduler.run(children, interrupts)
     reports = tuple(session.reports.values())

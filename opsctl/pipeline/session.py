@@ -16,7 +16,7 @@ from opsctl.pipeline.journal import Journal
 from opsctl.pipeline.kinds import Command, OutputValue, Site
 from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.model import Pipeline, Step
-from opsctl.pipeline.processes import Ended, Launch, Stream
+from opsctl.pipeline.processes import GRACE, Ended, Launch, Stream
 from opsctl.pipeline.result import StepReport
 from opsctl.pipeline.tasks import Report, ScriptTask, Task, Verdict, WorkTask, failure
 
@@ -24,6 +24,10 @@ __all__ = ["STEP_VARIABLE", "Particulars", "Session"]
 
 STEP_VARIABLE: Final = "OPSCTL_STEP_ID"
 """Tells a process which step it belongs to, and the run which step an orphan belongs to."""
+
+WORK_GRACE: Final = 60.0
+"""Seconds between SIGTERM and SIGKILL for a worker: a deploy that is stopped makes what ran before serve again, and
+stopping one container alone takes up to ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,15 @@ class Session:
         command = step.kind.command(evaluate(step.options, self._context), site)
         cwd = root / step.keys.cwd.evaluate(self._context) if step.keys.cwd else root
         lines = command.talks == "lines"
-        timeout = step.keys.timeout if step.keys.timeout is not None else defaults.timeout
-        launch = Launch(command.argv, self._env_of(step, command), cwd, command.stdin, merged=lines, timeout=timeout)
+        launch = Launch(
+            command.argv,
+            self._env_of(step, command),
+            cwd,
+            stdin=command.stdin,
+            merged=lines,
+            timeout=step.keys.timeout if step.keys.timeout is not None else defaults.timeout,
+            grace=GRACE if lines else WORK_GRACE,
+        )
         report = Report(_span(step.id), self._sink, lambda some: self._journal.log(step.id, some), self._masker)
         output_file = self._journal.output_file(step.id)
         self._tasks[step.id] = ScriptTask(report, output_file, launch) if lines else WorkTask(report, launch)
@@ -165,6 +176,8 @@ class Session:
         env = {name: value for name, value in particulars.env.items() if name not in particulars.hidden}
         env.update(self._pipeline.file.env)
         env["OPSCTL_RUN_ID"] = particulars.run_id
+        # A script may call opsctl; what it says is output of the step, not workflow commands or a live view.
+        env.setdefault("OPSCTL_LOG_FORMAT", "plain")
         if particulars.named_project:
             env["OPSCTL_CONFIG"] = str(particulars.project_file)
         return env

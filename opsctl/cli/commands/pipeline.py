@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -140,7 +141,8 @@ def _count(number: int, noun: str) -> str:
 def _ran(result: RunResult) -> str:
     statuses = [step.status for step in result.steps]
     counts = [f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses)]
-    return f"{result.file}: {', '.join(counts)} in {duration(result.seconds)} (journal: {result.journal})"
+    journal = min(result.journal, os.path.relpath(result.journal), key=len)
+    return f"{result.file}: {', '.join(counts)} in {duration(result.seconds)} (journal: {journal})"
 
 
 def _plan(found: PipelinePlan) -> str:

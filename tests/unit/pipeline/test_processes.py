@@ -29,11 +29,18 @@ class Host:
         self.ended: dict[str, Ended] = {}
 
     def start(
-        self, key: str, script: str, *, merged: bool = True, stdin: bytes | None = None, timeout: float | None = None
+        self,
+        key: str,
+        script: str,
+        *,
+        merged: bool = True,
+        stdin: bytes | None = None,
+        timeout: float | None = None,
+        grace: float = 10.0,
     ) -> None:
         env = {"PATH": os.environ["PATH"], OWNER: key}
         argv = ("bash", "-c", script)
-        self.children.start(key, Launch(argv, env, self.cwd, stdin, merged, timeout))
+        self.children.start(key, Launch(argv, env, self.cwd, stdin, merged, timeout, grace))
 
     def run(self, key: str, script: str, **options: object) -> Ended:
         self.start(key, script, **options)  # type: ignore[arg-type] # the options of start
@@ -161,8 +168,8 @@ def test_a_child_may_clean_up_when_it_is_asked_to_end(tmp_path: Path) -> None:
 
 
 def test_a_child_that_will_not_end_is_killed_after_the_grace(tmp_path: Path) -> None:
-    with hosting(tmp_path, grace=0.2) as host:
-        host.start("a", "trap '' TERM; echo ready; while :; do sleep 0.01; done")
+    with hosting(tmp_path) as host:
+        host.start("a", "trap '' TERM; echo ready; while :; do sleep 0.01; done", grace=0.2)
         host.wait_for(b"ready", "a")
         host.children.terminate()
         assert host.wait("a").code == -signal.SIGKILL
@@ -245,7 +252,7 @@ def test_without_pidfd_a_thread_tells_the_end(tmp_path: Path, monkeypatch: pytes
         raise PermissionError(1, "not permitted")
 
     monkeypatch.setattr(os, "pidfd_open", refuse)
-    with hosting(tmp_path, grace=0.2) as host:
+    with hosting(tmp_path) as host:
         assert host.run("a", "echo hi; exit 4").code == 4
         assert host.run("b", "sleep 1000", timeout=0.1).timed_out
     assert host.output["a", "stdout"] == b"hi\n"
