@@ -45,7 +45,8 @@ def _surroundings(runtime: Runtime) -> Surroundings:
 
 
 def _text(diagnosis: Diagnosis) -> str:
-    return "\n".join(line for check in diagnosis.checks for line in _lines(check))
+    lines = [line for check in diagnosis.checks for line in _lines(check)]
+    return "\n".join(lines) or "nothing of this kind is in the project"
 
 
 def _lines(check: Check) -> list[str]:
