@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
+import itertools
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -165,18 +166,28 @@ class Containers:
             InterruptedRunError: the engine was cancelled.
         """
         options = _log_options(tail, since, follow=follow)
-        lines = Lines()
-        with self._wire.stream(
-            f"logs of {_called(container)}", lambda api: _logs(api, container, options), timeout=timeout
-        ) as chunks:
-            for chunk in chunks:
-                yield from lines.feed(chunk)
-        yield from lines.end()
+        count = 0
+        for line in self._log_lines(container, options, timeout=timeout):
+            count += 1
+            yield line
+        if not follow:
+            return
         # The SDK ends the stream without a word when the connection breaks.
-        if follow and self.inspect(container).running:
+        if self.inspect(container).running:
             raise TransientError(
                 f"logs of {_called(container)}: the connection to the engine at {self._wire.url} broke"
             )
+        # An engine may close a followed log before the last lines are in it (20.10 does so with a line without an end).
+        if tail is None:
+            yield from itertools.islice(self.logs(container, since=since), count, None)
+
+    def _log_lines(self, container: str, options: Mapping[str, Any], *, timeout: float | None) -> Iterator[str]:
+        lines = Lines()
+        subject = f"logs of {_called(container)}"
+        with self._wire.stream(subject, lambda api: _logs(api, container, options), timeout=timeout) as chunks:
+            for chunk in chunks:
+                yield from lines.feed(chunk)
+        yield from lines.end()
 
     def exec(
         self,

@@ -18,39 +18,56 @@ class Networks:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def ensure(self, name: str, *, labels: Labels | None = None, isolated: bool = False) -> str:
-        """Return the id of the bridge network of that name, which is created if it is not there.
+    def ensure(self, name: str, *, labels: Labels | None = None, isolated: bool = False) -> None:
+        """Make sure that there is one bridge network of that name.
 
         Args:
             name: of the network.
             labels: given to it when it is created.
             isolated: its containers cannot reach each other, only be reached from the host.
 
-        The engine allows several networks of one name, so the race of two creators is settled by asking it to
-        refuse a duplicate.
+        The engine allows several networks of one name, and its own check for duplicates is not atomic, so of those
+        that racing creators made all but one are removed again.
+
+        Raises:
+            ConflictError: there are several of that name, and containers are on more than one.
         """
-        existing = self.find(name)
-        if existing:
-            return existing
-        subject = f"network {name}"
         options = {"com.docker.network.bridge.enable_icc": "false"} if isolated else None
-        with contextlib.suppress(ConflictError):
-            self._wire.call(
-                subject,
-                lambda api: api.create_network(
-                    name, driver="bridge", options=options, check_duplicate=True, labels=dict(labels or {})
-                ),
-            )
-        created = self.find(name)
-        if not created:
-            raise NotFoundError(f"{subject}: it was removed while it was created")
-        return created
+        if not self.find(name):
+            with contextlib.suppress(ConflictError):
+                self._wire.call(
+                    f"network {name}",
+                    lambda api: api.create_network(
+                        name, driver="bridge", options=options, check_duplicate=True, labels=dict(labels or {})
+                    ),
+                )
+        self._settle(name)
 
     def find(self, name: str) -> str:
-        """Return the id of the network of exactly that name, "" where there is none."""
+        """Return the id of the network of exactly that name, the oldest of several, "" where there is none."""
+        return next(iter(self._named(name)), "")
+
+    def _named(self, name: str) -> list[str]:
         # The engine's own filter matches parts of names.
         found = self._wire.call(f"network {name}", lambda api: api.networks(names=[name]))
-        return next((str(item["Id"]) for item in found if item["Name"] == name), "")
+        exact = [(str(item.get("Created") or ""), str(item["Id"])) for item in found if item["Name"] == name]
+        return [id_ for _, id_ in sorted(exact)]
+
+    def _settle(self, name: str) -> None:
+        """Keep the oldest network of that name, or the one that is in use, and remove the others.
+
+        Each creator looks after its own network is there, so of any two at least one sees both.
+        """
+        found = self._named(name)
+        if not found:
+            raise NotFoundError(f"network {name}: it was removed while it was created")
+        kept = found[0]
+        for other in found[1:]:
+            try:
+                self.remove(other)
+            except ConflictError:
+                self.remove(kept)
+                kept = other
 
     def connect(self, network: str, container: str, *, aliases: Sequence[str] = ()) -> None:
         """Put a container on a network under names of its own.

@@ -332,4 +332,5 @@ def test_a_network_that_somebody_else_makes_at_the_same_time_is_taken(fake_engin
     fake_engine.on(
         "POST", "/networks/create", Answer({"message": "network with name opsctl already exists"}, status=409)
     )
-    assert engine.networks.ensure("opsctl") == "n"
+    engine.networks.ensure("opsctl")
+    assert not [asked for asked in fake_engine.asked if asked.method == "DELETE"]
