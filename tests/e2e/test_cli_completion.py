@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.program import PROGRAM, Opsctl
+from opsctl.cli.app import COMMANDS
 
 ASK = """
 source {script}
@@ -65,6 +66,17 @@ def test_the_script_is_one_that_the_shell_accepts(opsctl: Opsctl, shell: str, tm
     check = [shell, "--no-execute" if shell == "fish" else "-n", script]
     done = subprocess.run(check, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_fish_shows_whole_descriptions(opsctl: Opsctl, tmp_path: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    script = tmp_path / "opsctl.fish"
+    script.write_text(opsctl("completion", "fish", check=True).stdout)
+    env = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    ask = f"source {script}; complete -C 'opsctl stor'"
+    done = subprocess.run(["fish", "-c", ask], env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"storage\t{COMMANDS['storage'].summary}\n"
 
 
 @pytest.mark.parametrize("instruction", ["zsh_complete", "fish_complete", "bash_complete"])

@@ -28,4 +28,6 @@ def completion(runtime: Runtime, shell: str) -> None:
     shell_class = get_completion_class(shell)
     if shell_class is None:
         raise LookupError(f"Click has no completion for {shell}")
-    runtime.print(shell_class(click.Command("opsctl"), {}, "opsctl", COMPLETE_VARIABLE).source())
+    script = shell_class(click.Command("opsctl"), {}, "opsctl", COMPLETE_VARIABLE).source()
+    # Click's script for fish cuts a description at its first comma.
+    runtime.print(script.replace('string split "," $completion', 'string split --max 1 "," $completion'))
