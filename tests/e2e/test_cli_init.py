@@ -32,6 +32,18 @@ def test_what_is_written_is_right(opsctl: Opsctl, shop: Path) -> None:
     done = opsctl("init", "--name", "shop", "-o", "json", check=True)
     assert json.loads(done.stdout) == {"project": "shop", "written": FILES, "kept": []}
     opsctl("config", "check", check=True)
+    for name in PIPELINES:
+        opsctl("pipeline", "validate", name, check=True)
+
+
+@pytest.mark.parametrize("shop", ["python"], indirect=True)
+def test_what_is_written_runs(opsctl: Opsctl, shop: Path) -> None:
+    opsctl("init", "--name", "shop", check=True)
+    env = {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    for name in PIPELINES:
+        opsctl("run", name, env=env, check=True)
+    opsctl("deploy", "status", "shop", "--env", "local", check=True)
+    assert (shop / ".opsctl/releases").is_dir()
 
 
 def test_the_workflow_passes_the_tools_that_check_workflows(opsctl: Opsctl, shop: Path) -> None:
