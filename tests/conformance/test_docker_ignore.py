@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from harness.engine import Answer, FakeEngine, notes
 from harness.images import Workbench
-from opsctl.docker import buildx
 from opsctl.docker.build import BuildRequest, build
 from opsctl.docker.context import open_context
 from opsctl.docker.engine import connect
@@ -133,10 +132,7 @@ def test_the_same_files_get_in(docker_command: None, bench: Workbench, ignored: 
     assert content(bench.client, ours.image_id) == content(bench.client, bench.tag("theirs"))
 
 
-@pytest.mark.parametrize("builder", ["classic", "buildx"])
 def test_an_exception_with_a_wildcard_keeps_what_buildkit_keeps(bench: Workbench, builder: Any) -> None:
-    if builder == "buildx" and not buildx.available():
-        pytest.skip("docker buildx is not installed")
     root = fill(bench.context(None), "docs\n!**/*.md\n")
     with connect(bench.url) as engine:
         image = build(BuildRequest(context=root, tags=[bench.tag(builder)], builder=builder), engine).image_id

@@ -4,11 +4,11 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from servers.plugin import Servers
+from servers.plugin import ServerMissing, Servers
 
 __all__ = ["BASE", "Workbench"]
 
@@ -79,6 +79,16 @@ def busybox_image(docker_client: Any, servers: Servers, tmp_path_factory: pytest
     docker_client.images.build(path=str(context), tag=tag, rm=True, forcerm=True)
     yield tag
     docker_client.images.remove(tag, force=True)
+
+
+@pytest.fixture(params=["classic", "buildx"])
+def builder(request: pytest.FixtureRequest) -> Literal["classic", "buildx"]:
+    """Each builder that there is."""
+    from opsctl.docker import buildx
+
+    if request.param == "buildx" and not buildx.available():
+        raise ServerMissing("docker buildx is not installed: https://docs.docker.com/go/buildx/")
+    return request.param
 
 
 @pytest.fixture
