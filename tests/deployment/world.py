@@ -18,13 +18,13 @@ from opsctl.deploy.plan import Desired
 from opsctl.deploy.records import Records
 from opsctl.deploy.rollback import back_to
 from opsctl.deploy.site import Site
-from opsctl.deploy.target import Evidence, Materials, Probe, Revision, Target, TargetContext, TargetState
+from opsctl.deploy.target import Evidence, Held, Materials, Probe, Revision, Target, TargetContext, TargetState
 from opsctl.deploy.targets.bucket import PLUGIN, BucketOptions
 from opsctl.errors import NotFoundError, OpsctlError
 from opsctl.events import Event
 from opsctl.storage import ObjectInfo, PutOptions, open_store
 
-__all__ = ["DoomedStore", "DoomedTarget", "FaultyTarget", "Fuse", "Killed", "World"]
+__all__ = ["DoomedStore", "FaultyTarget", "Fuse", "Killed", "World"]
 
 SLOT = Slot("shop", "dev", "web")
 
@@ -40,10 +40,13 @@ class Fuse:
     Args:
         at: number of the point, from 1; 0 never.
         kill: how it ends.
+        after: there is a point after each change too. It is the same for the world as the one before the next change,
+            so where a point is dear only those before are taken.
     """
 
     at: int = 0
     kill: Callable[[], None] = lambda: None
+    after: bool = True
     burnt: int = 0
     points: list[str] = field(default_factory=list)
 
@@ -61,7 +64,8 @@ class Fuse:
     def around(self, point: str, effect: Callable[[], Any]) -> Any:
         self.burn(f"before {point}")
         result = effect()
-        self.burn(f"after {point}")
+        if self.after:
+            self.burn(f"after {point}")
         return result
 
 
@@ -99,36 +103,52 @@ class DoomedStore:
 
 
 @dataclass
-class DoomedTarget:
-    """A target whose user may die before or after each change."""
+class FaultyTarget:
+    """A target some of whose operations fail.
+
+    Args:
+        inner: the real one.
+        faults: operation -> the errors it raises, one at each call, before it has any effect.
+    """
 
     inner: Target
-    fuse: Fuse
+    faults: Mapping[str, list[OpsctlError]] = field(default_factory=dict)
+
+    def _fail(self, name: str) -> None:
+        pending = self.faults.get(name)
+        if pending:
+            raise pending.pop(0)
 
     @property
     def place(self) -> str:
         return self.inner.place
 
     def inspect(self) -> TargetState:
+        self._fail("inspect")
         return self.inner.inspect()
 
     def differences(self, revision: Revision, materials: Materials | None) -> Any:
         return self.inner.differences(revision, materials)
 
     def start(self, revision: Revision, materials: Materials) -> None:
-        self.fuse.around("start", lambda: self.inner.start(revision, materials))
+        self._fail("start")
+        self.inner.start(revision, materials)
 
     def probe(self, revision: Revision) -> Probe:
+        self._fail("probe")
         return self.inner.probe(revision)
 
     def switch(self, revision: Revision | None, *, fence: int) -> None:
-        self.fuse.around("switch", lambda: self.inner.switch(revision, fence=fence))
+        self._fail("switch")
+        self.inner.switch(revision, fence=fence)
 
     def retire(self, *, serving: int, keep: frozenset[int]) -> None:
-        self.fuse.around("retire", lambda: self.inner.retire(serving=serving, keep=keep))
+        self._fail("retire")
+        self.inner.retire(serving=serving, keep=keep)
 
     def discard(self, number: int) -> None:
-        self.fuse.around("discard", lambda: self.inner.discard(number))
+        self._fail("discard")
+        self.inner.discard(number)
 
     def evidence(self, number: int) -> Evidence:
         return self.inner.evidence(number)
@@ -137,71 +157,39 @@ class DoomedTarget:
         self.inner.close()
 
 
-@dataclass
-class FaultyTarget(DoomedTarget):
-    """A target some of whose operations fail.
-
-    Args:
-        faults: operation -> the errors it raises, one at each call, before it has any effect.
-    """
-
-    faults: Mapping[str, list[OpsctlError]] = field(default_factory=dict)
-
-    def _fail(self, name: str) -> None:
-        pending = self.faults.get(name)
-        if pending:
-            raise pending.pop(0)
-
-    def inspect(self) -> TargetState:
-        self._fail("inspect")
-        return super().inspect()
-
-    def start(self, revision: Revision, materials: Materials) -> None:
-        self._fail("start")
-        super().start(revision, materials)
-
-    def probe(self, revision: Revision) -> Probe:
-        self._fail("probe")
-        return super().probe(revision)
-
-    def switch(self, revision: Revision | None, *, fence: int) -> None:
-        self._fail("switch")
-        super().switch(revision, fence=fence)
-
-    def retire(self, *, serving: int, keep: frozenset[int]) -> None:
-        self._fail("retire")
-        super().retire(serving=serving, keep=keep)
-
-    def discard(self, number: int) -> None:
-        self._fail("discard")
-        super().discard(number)
-
-
 class World:
     """A service of one file on a bucket.
 
     Args:
-        base: a directory that is empty.
+        base: a directory of its own.
         retain: revisions to keep.
+        root: URL that state and releases are below; in memory by default.
     """
 
-    def __init__(self, base: Path, *, retain: int = 3) -> None:
+    def __init__(self, base: Path, *, retain: int = 3, root: str = "") -> None:
         self.base = base
+        self.slot = SLOT
         self.terms = Terms(who="tester@here", retain=retain)
         self.events: list[Event] = []
-        name = secrets.token_hex(6)
-        self.state = f"mem://{name}/state"
-        self.releases = f"mem://{name}/releases"
+        root = root or f"mem://{secrets.token_hex(6)}"
+        self.state = f"{root}/state"
+        self.releases = f"{root}/releases"
         (base / "dist").mkdir(exist_ok=True)
         self.write("nothing")
 
     @property
     def records(self) -> Records:
-        return Records(open_store(self.state), SLOT)
+        return Records(open_store(self.state), self.slot)
 
     @property
     def target(self) -> Target:
         return PLUGIN.open(BucketOptions(url=self.releases), TargetContext(slot=SLOT, base=self.base, state=self.state))
+
+    def doomed_target(self, fuse: Fuse) -> Target:
+        """The target, whose user may die between any two of its writes."""
+        target = self.target
+        target._store = DoomedStore(target._store, fuse)  # type: ignore[attr-defined]  # the bucket target
+        return target
 
     def write(self, text: str) -> None:
         (self.base / "dist/index.html").write_text(text)
@@ -209,10 +197,9 @@ class World:
     def site(self, *, fuse: Fuse | None = None, faults: Mapping[str, list[OpsctlError]] | None = None) -> Site:
         burning = fuse or Fuse()
         return Site(
-            slot=SLOT,
-            target=FaultyTarget(self.target, burning, faults or {}),
-            records=Records(DoomedStore(open_store(self.state), burning), SLOT),
-            supply=None,  # type: ignore[arg-type]  # files need none
+            slot=self.slot,
+            target=FaultyTarget(self.doomed_target(burning), faults or {}),
+            records=Records(DoomedStore(open_store(self.state), burning), self.slot),
             resolve=lambda references: {name: f"value of {name}" for name in references},
             sink=self.events.append,
         )
@@ -242,7 +229,11 @@ class World:
         assert len(serving) <= 1
         if not serving:
             return ""
-        with open_store(self.releases).get(f"web/releases/{serving[0].number}/dist/index.html") as body:
+        return self.content(serving[0])
+
+    def content(self, held: Held) -> str:
+        """What a revision would answer."""
+        with open_store(self.releases).get(f"web/releases/{held.number}/dist/index.html") as body:
             return body.read().decode()
 
     @property
@@ -258,7 +249,7 @@ class World:
         kept = current.kept if current else frozenset()
         assert {held.number for held in state.revisions} == kept, "leftovers, or a rollback target is lost"
         assert [held.number for held in state.serving] == ([current.revision] if current else [])
-        assert self._directories() == kept
+        assert self.remains() == kept, "something is left of a revision"
         if current is not None:
             release = self.records.release(current.seq)
             assert release.outcome == "succeeded"
@@ -266,7 +257,8 @@ class World:
         numbers = [release.seq for release in self.history]
         assert numbers == sorted(set(numbers))
 
-    def _directories(self) -> set[int]:
+    def remains(self) -> set[int]:
+        """Numbers of all revisions of which the least is left."""
         try:
             found = list(open_store(self.releases).scan("web/releases/"))
         except NotFoundError:
