@@ -8,13 +8,14 @@ from typing import BinaryIO, Literal, cast
 
 import msgspec
 
-from opsctl.errors import LocalIOError, TransientError
-from opsctl.storage import CanCopy, ObjectInfo, PutOptions, Store
+from opsctl.errors import LocalIOError, TransientError, UsageError
+from opsctl.storage import CanCopy, CanPutIf, ObjectInfo, PutOptions, Store
 from opsctl.storage.backends.file import FileStore
+from opsctl.storage.bodies import read_exact
 from opsctl.transfer.content_types import guess_content_type
 from opsctl.transfer.verification import SourceBody, check_written, read_digest
 
-__all__ = ["Verify", "copy_object"]
+__all__ = ["Verify", "copy_object", "create_object", "move_object"]
 
 Verify = Literal["returned", "sha256"]
 """`returned`: size, and digests where the target returns them. `sha256`: as well, the object is read back."""
@@ -68,6 +69,61 @@ def copy_object(
         target.delete(key)
         raise
     return written
+
+
+def move_object(
+    source: Store,
+    source_key: str,
+    target: Store,
+    key: str,
+    *,
+    options: PutOptions | None = None,
+    verify: Verify = "returned",
+    moved: Callable[[int], object] | None = None,
+) -> ObjectInfo:
+    """Copy one object, look at the copy, and only then delete the source, if it is still what was copied.
+
+    Args:
+        source: store that has it.
+        source_key: its key there.
+        target: store that gets it.
+        key: its key there.
+        options: see `copy_object`.
+        verify: how.
+        moved: see `copy_object`.
+
+    Raises:
+        LocalIOError: the source changed meanwhile; it stays, and so does the copy.
+        OpsctlError: as `copy_object` does; the source stays.
+    """
+    before = source.stat(source_key)
+    written = copy_object(source, source_key, target, key, options=options, verify=verify, moved=moved)
+    check_written(target.stat(key), size=before.size, digests={}, name=f"{target.url.rstrip('/')}/{key}")
+    if source.stat(source_key).etag != before.etag:
+        name = f"{source.url.rstrip('/')}/{source_key}"
+        raise LocalIOError(f"{name} changed while it was moved", hint="it was copied, and not deleted: move it again")
+    source.delete(source_key)
+    return written
+
+
+CREATE_MOST = 64 << 20
+"""Largest object in bytes that is created on condition: it goes in one request, out of memory."""
+
+
+def create_object(source: Store, source_key: str, target: Store, key: str) -> ObjectInfo:
+    """Copy the bytes of one object to a key that has none yet; of many that try at once, one succeeds.
+
+    Raises:
+        ConflictError: there is one already.
+        UsageError: it is larger than 64 MiB, or the target knows no conditions.
+    """
+    if not isinstance(target, CanPutIf):
+        raise UsageError(f"{target.url} knows no conditional writes", hint="leave --if-none-match out")
+    info = source.stat(source_key)
+    if info.size > CREATE_MOST:
+        raise UsageError(f"{source.url}/{source_key} is too large for --if-none-match", hint="64 MiB is the most")
+    with source.get(source_key) as body:
+        return target.put_if(key, read_exact(body, info.size, name=f"{source.url}/{source_key}"), match=None)
 
 
 def _stream(

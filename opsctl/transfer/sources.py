@@ -23,12 +23,14 @@ import msgspec
 from opsctl.errors import NotFoundError, UsageError
 from opsctl.storage import ObjectInfo, Store, StoreOptions, StoreURL, open_store, parse_url
 from opsctl.storage.backends.file import FileStore
+from opsctl.transfer.filters import Filters
 from opsctl.transfer.patterns import Pattern, is_pattern
 from opsctl.transfer.plan import Action
 
-__all__ = ["Item", "Refusal", "Source", "find_source"]
+__all__ = ["HARMLESS", "Item", "Refusal", "Source", "find_source"]
 
-_HARMLESS = "not a regular file"
+HARMLESS = "not a regular file"
+"""Why a FIFO, a socket or a device is left out: nobody expects it to be copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,13 @@ class Refusal:
         name: of it, for people.
         reason: why.
         harmless: whether leaving it out is what anybody would expect (a FIFO, a socket).
+        key: that it would have below the destination.
     """
 
     name: str
     reason: str
     harmless: bool
+    key: str = ""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -79,6 +83,8 @@ class Source(msgspec.Struct, frozen=True):
         prefix: of its keys there, which is left out below the destination.
         only: the one object meant, "" for everything below `prefix`.
         pattern: what of it is meant, None for all.
+        filters: what of that is meant.
+        rename: what the one object is called below the destination, "" for its own last name.
     """
 
     name: str
@@ -86,6 +92,8 @@ class Source(msgspec.Struct, frozen=True):
     prefix: str = ""
     only: str = ""
     pattern: Pattern | None = None
+    filters: Filters = Filters()
+    rename: str = ""
 
     def entries(self) -> Iterator[Item | Refusal]:
         """Yield what it holds, lazily, in key order."""
@@ -94,14 +102,14 @@ class Source(msgspec.Struct, frozen=True):
         elif isinstance(self.store, FileStore):
             yield from self._files(self.store)
         else:
-            yield from map(self._item, self.store.scan(self.prefix))
+            yield from (self._item(info) for info in self.store.scan(self.prefix) if self._wants(info.key))
 
     def _files(self, store: FileStore) -> Iterator[Item | Refusal]:
         refused: list[Refusal] = []
 
         def skip(key: str, reason: str) -> None:
             if self._wants(key):
-                refused.append(Refusal(f"{store.url.rstrip('/')}/{key}", reason, harmless=reason == _HARMLESS))
+                refused.append(Refusal(f"{store.url.rstrip('/')}/{key}", reason, harmless=reason == HARMLESS, key=key))
 
         for info in store.scan(self.prefix, enter=self._enters, skip=skip):
             yield from _drained(refused)
@@ -110,13 +118,18 @@ class Source(msgspec.Struct, frozen=True):
         yield from _drained(refused)
 
     def _wants(self, key: str) -> bool:
-        return self.pattern is None or self.pattern.matches(key.removeprefix(self.prefix))
+        below = key.removeprefix(self.prefix)
+        return (self.pattern is None or self.pattern.matches(below)) and self.filters.wants(below)
 
     def _enters(self, key: str) -> bool:
-        return self.pattern is None or self.pattern.may_enter(key.removeprefix(self.prefix))
+        below = key.removeprefix(self.prefix)
+        if not below:  # the directory of the prefix itself, or one above it
+            return True
+        return (self.pattern is None or self.pattern.may_enter(below)) and self.filters.enters(below)
 
     def _item(self, info: ObjectInfo) -> Item:
-        key = self.only.rpartition("/")[2] if self.only else info.key.removeprefix(self.prefix)
+        name = self.rename or self.only.rpartition("/")[2]
+        key = name if self.only else info.key.removeprefix(self.prefix)
         return Item(self.store, Action("copy", key, "asked", source=info))
 
 

@@ -15,7 +15,7 @@ from opsctl.storage import ObjectInfo, Store
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["SourceBody", "check_written", "read_digest"]
+__all__ = ["ALGORITHMS", "SourceBody", "check_written", "read_digest"]
 
 _CHUNK = 1 << 20
 
@@ -44,6 +44,9 @@ _DIGESTS: Mapping[str, Callable[[], _Digest]] = {
     "md5": lambda: hashlib.md5(usedforsecurity=False),
     "sha256": hashlib.sha256,
 }
+
+ALGORITHMS = tuple(_DIGESTS)
+"""Names of the digests that can be computed here, the quickest first."""
 
 
 class SourceBody(io.RawIOBase):
