@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -98,6 +98,7 @@ class _Running:
         code: exit code, None while the child runs.
         deadline: when what is left after the exit has had its time.
         look: seconds until the next look at what is left; 0 while nobody looks.
+        asked: orphans that have been asked to end.
         family: descendants that were seen when it was killed.
     """
 
@@ -115,6 +116,7 @@ class _Running:
     left_behind: bool = False
     terminated: bool = False
     killed: bool = False
+    asked: set[int] = field(default_factory=set)
     family: frozenset[int] = frozenset()
 
 
@@ -273,7 +275,9 @@ class Children:
         if not left and (late or not running.streams):
             self._end(running)
             return
-        if left and late and not running.terminated:
+        if left and running.terminated:
+            self._ask_strays(running)
+        elif left and late:
             running.left_behind = True
             self._terminate(running)
         if not running.look:
@@ -324,10 +328,15 @@ class Children:
             return
         running.terminated = True
         process.signal_group(running.child, signal.SIGTERM)
-        if running.code is not None:
-            for pid in self._strays(running):
-                orphans.send(pid, signal.SIGTERM)
+        self._ask_strays(running)
         self._after(running.launch.grace, running, self._kill)
+
+    def _ask_strays(self, running: _Running) -> None:
+        """Ask each orphan once; more of them appear as their parents end."""
+        for pid in self._strays(running):
+            if pid not in running.asked:
+                running.asked.add(pid)
+                orphans.send(pid, signal.SIGTERM)
 
     def _kill(self, running: _Running) -> None:
         if running.killed:

@@ -18,7 +18,7 @@ from opsctl.config.expressions import OPENING
 from opsctl.config.nodes import MappingNode, Node, Origin, ScalarNode, SequenceNode
 from opsctl.config.scalars import unbind
 from opsctl.config.yaml import Source
-from opsctl.errors import ConfigError, OpsctlError
+from opsctl.errors import ConfigError, OpsctlError, Problem
 from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
 from opsctl.pipeline.evaluation import evaluate
 from opsctl.pipeline.kinds import OutputValue, WorkResult
@@ -35,6 +35,7 @@ __all__ = [
     "encode",
     "encode_options",
     "failed",
+    "problem_of",
     "told",
 ]
 
@@ -151,10 +152,17 @@ def told(event: Event) -> Told:
 
 def failed(error: OpsctlError) -> Failed:
     """Return an error as a message; errors that point into a file keep the place."""
-    file, line = str(getattr(error, "file", "")), int(getattr(error, "line", 0))
-    if isinstance(error, ConfigError):
-        file, line = error.problems[0].file, error.problems[0].line
-    return Failed(message=error.message, hint=error.hint, exit_code=error.exit_code, file=file, line=line)
+    place = problem_of(error)
+    return Failed(message=place.message, hint=error.hint, exit_code=error.exit_code, file=place.file, line=place.line)
+
+
+def problem_of(error: OpsctlError) -> Problem:
+    """Return what an error says, and the place in a file that it points to, if it does."""
+    if not isinstance(error, ConfigError):
+        file, line = str(getattr(error, "file", "")), int(getattr(error, "line", 0))
+        return Problem(file, line, 0, error.message, error.hint)
+    first, more = error.problems[0], len(error.problems) - 1
+    return dataclasses.replace(first, message=f"{first.message} (and {more} more)") if more else first
 
 
 def encode_options(options: Any) -> Any:

@@ -18,7 +18,7 @@ from opsctl.pipeline.lines import LineReader
 from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.outputs import drop_outputs, read_outputs
 from opsctl.pipeline.processes import Ended, Launch, Stream
-from opsctl.pipeline.talk import Done, Failed, Hide, Told, decode_message
+from opsctl.pipeline.talk import Done, Failed, Hide, Told, decode_message, problem_of
 
 __all__ = ["Report", "ScriptTask", "Task", "Verdict", "WorkTask", "failure"]
 
@@ -57,7 +57,8 @@ class Verdict:
 
 def failure(error: OpsctlError) -> Verdict:
     """Return the verdict that an error is."""
-    return Verdict("failed", error.message, error.hint, error.exit_code)
+    place = problem_of(error)
+    return Verdict("failed", place.message, error.hint, error.exit_code, file=place.file, line=place.line)
 
 
 @dataclass(frozen=True, slots=True)

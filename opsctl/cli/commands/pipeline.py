@@ -140,7 +140,8 @@ def _count(number: int, noun: str) -> str:
 
 def _ran(result: RunResult) -> str:
     statuses = [step.status for step in result.steps]
-    counts = [f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses)]
+    order = ("ok", "unchanged", "failed", "skipped", "cancelled")
+    counts = [f"{statuses.count(status)} {status}" for status in order if status in statuses]
     journal = min(result.journal, os.path.relpath(result.journal), key=len)
     return f"{result.file}: {', '.join(counts)} in {duration(result.seconds)} (journal: {journal})"
 
