@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["clean", "heed_interrupts"]
+__all__ = ["clean", "heed_signals"]
 
 PREFIXES = (
     *("AWS_", "AZURE_", "GOOGLE_", "GCLOUD_", "GCE_", "CLOUDSDK_", "BOTO_", "STORAGE_EMULATOR_"),
@@ -42,16 +42,18 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def heed_interrupts() -> None:
-    """Undo what a shell does to a job that it starts in the background: SIGINT ignored, for all children too."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def heed_signals() -> None:
+    """Undo for all children what a shell does to a job in the background (SIGINT ignored), and nohup (SIGHUP)."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            # Unlike an ignored signal, a handler is not inherited: this process still ignores it, a child does not.
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
     """A clean environment from before the first fixture to after the last."""
-    heed_interrupts()
+    heed_signals()
     with pytest.MonkeyPatch.context() as monkeypatch:
         clean(monkeypatch)
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.isolation import clean, heed_interrupts
+from harness.isolation import clean, heed_signals
 
 
 def test_variables_of_the_user_are_gone_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,12 +35,14 @@ def test_each_test_has_a_home_of_its_own(home: Path) -> None:
     assert len(list(home.iterdir())) == 1
 
 
-def test_a_run_in_the_background_of_a_shell_does_not_make_children_deaf_to_interrupts() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_run_in_the_background_of_a_shell_does_not_make_children_deaf(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        heed_interrupts()
-        script = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
-        child = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, check=False)
+        heed_signals()
+        script = f"import os; os.kill(os.getpid(), {number:d})"
+        child = subprocess.run([sys.executable, "-c", script], stderr=subprocess.DEVNULL, check=False)
+        os.kill(os.getpid(), number)  # this process has none of it
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert b"KeyboardInterrupt" in child.stderr
+        signal.signal(number, before)
+    assert child.returncode == -number
