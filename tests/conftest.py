@@ -2,8 +2,6 @@
 
 from hypothesis import settings
 
-from hypothesis import settings
-
 pytest_plugins = [
     "pytester",
     "servers.plugin",
@@ -15,10 +13,6 @@ pytest_plugins = [
     "deployment.plugin",
 ]
 
-# How long an example takes says something of the machine, not of the code.
-settings.register_profile("opsctl", deadline=None)
-settings.load_profile("opsctl")
-
-# A deadline would be an assertion about how busy this machine is; the blob repeats a failure elsewhere.
+# How long an example takes says something of the machine, not of the code; the blob repeats a failure elsewhere.
 settings.register_profile("opsctl", deadline=None, print_blob=True)
 settings.load_profile("opsctl")
