@@ -55,9 +55,10 @@ class RunKind:
 
     def describe(self, options: str) -> str:
         """Return the first line of the script."""
-        lines = [line.strip() for line in options.splitlines() if line.strip()]
+        lines = [line for line in map(str.strip, options.splitlines()) if line and not line.startswith("#")] or [":"]
         first = lines[0] if len(lines[0]) <= _SHOWN else f"{lines[0][:_SHOWN]}..."
-        return f"run {first}" + (f" (and {len(lines) - 1} more lines)" if len(lines) > 1 else "")
+        more = len(lines) - 1
+        return f"run {first}" + (f" (and {more} more line{'s' * (more > 1)})" if more else "")
 
     def command(self, options: str, site: Site) -> Command:
         """Return the shell with the script as its last argument."""
