@@ -204,7 +204,7 @@ class Artifact(Model, frozen=True, kw_only=True):
     """
 
     root: str = "."
-    include: list[str]
+    include: Annotated[list[str], Meta(min_length=1)]
     exclude: list[str] = []
 
 

@@ -21,7 +21,7 @@ from opsctl.deploy.records import Records
 from opsctl.deploy.site import Site
 from opsctl.deploy.target import HasEngine, Materials, Target, TargetContext
 from opsctl.deploy.targets import plugin_of
-from opsctl.errors import ConfigError, Problem
+from opsctl.errors import ConfigError, Problem, UsageError
 from opsctl.events import Sink, discard
 from opsctl.storage import open_store, parse_url
 
@@ -69,15 +69,13 @@ def open_place(
 
     Raises:
         NotFoundError: there is no such service or environment.
+        UsageError: an image is given for a target that deploys files.
         TransientError: the target cannot be reached.
     """
     config, bound = loaded.service(service, env), loaded.target(env)
     plugin, slot = plugin_of(bound.kind), Slot(loaded.project.project, env, service)
     if image and plugin.needs != "image":
-        message = (
-            f"environment {env} has a target of type {bound.kind}, which deploys files: --image means nothing there"
-        )
-        raise ConfigError([Problem(loaded.name, 0, 0, message)])
+        raise UsageError(f"environment {env} deploys files (type: {bound.kind}): an image means nothing there")
     with ExitStack() as stack:
         records = stack.enter_context(open_records(loaded, slot))
         context = TargetContext(

@@ -32,15 +32,10 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
         raise click.BadParameter(f"{error} ({error.hint})" if error.hint else str(error), ctx, param) from error
 
 
-def _where(*, required: bool = True) -> Callable[[F], F]:
-    """Add SERVICE and --env."""
-
-    def add(command: F) -> F:
-        about = "Environment of opsctl.yaml." if required else "Environment of opsctl.yaml.  [default: all]"
-        command = click.option("-e", "--env", metavar="ENV", default="", required=required, help=about)(command)
-        return click.argument("service", required=required, default=None if required else "")(command)
-
-    return add
+def _where(command: F) -> F:
+    """Add SERVICE and --env, both required."""
+    option = click.option("-e", "--env", metavar="ENV", required=True, help="Environment of opsctl.yaml.")
+    return click.argument("service")(option(command))
 
 
 def _lock_wait(command: F) -> F:
@@ -65,7 +60,7 @@ def _what(command: F) -> F:
 
 
 @click.command("deploy", cls=Command)
-@_where()
+@_where
 @_what
 @click.option("--dry-run", is_flag=True, help="Only say what would be done; the same as `opsctl deploy plan`.")
 @_lock_wait
@@ -95,7 +90,7 @@ def deploy(runtime: Runtime, /, *, dry_run: bool, lock_wait: float, **options: A
 
 
 @click.command("plan", cls=Command)
-@_where()
+@_where
 @_what
 @click.pass_obj
 def plan(runtime: Runtime, /, **options: Any) -> None:
@@ -112,7 +107,7 @@ def plan(runtime: Runtime, /, **options: Any) -> None:
 
 
 @click.command("rollback", cls=Command)
-@_where()
+@_where
 @click.option("--to", metavar="RELEASE", type=click.IntRange(min=1), help="Number of a kept release.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @_lock_wait
@@ -140,7 +135,8 @@ def rollback(runtime: Runtime, /, *, to: int | None, dry_run: bool, lock_wait: f
 
 
 @click.command("status", cls=Command)
-@_where(required=False)
+@click.argument("service", required=False, default="")
+@click.option("-e", "--env", metavar="ENV", default="", help="Environment of opsctl.yaml.  [default: all]")
 @click.pass_obj
 def status(runtime: Runtime, service: str, env: str) -> int:
     """Show what serves, where, and whether that is what the records say.
@@ -157,7 +153,7 @@ def status(runtime: Runtime, service: str, env: str) -> int:
 
 
 @click.command("history", cls=Command, formats=("text", "json", "csv"))
-@_where()
+@_where
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, at most.")
 @click.pass_obj
 def history(runtime: Runtime, service: str, env: str, limit: int) -> None:
@@ -169,7 +165,7 @@ def history(runtime: Runtime, service: str, env: str, limit: int) -> None:
 
 
 @click.command("unlock", cls=Command)
-@_where()
+@_where
 @click.pass_obj
 def unlock(runtime: Runtime, service: str, env: str) -> None:
     """Release the lock of a service by force.
