@@ -40,7 +40,7 @@ __all__ = ["Engine", "connect"]
 
 T = TypeVar("T")
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 10.0
 """How long the first request may take: long enough for a busy engine, short enough to fail a wrong address."""
 
 CALL_SECONDS = 120.0
@@ -256,9 +256,7 @@ def connect(url: str = "") -> Engine:
     environment = {"DOCKER_HOST": endpoint["base_url"]} if "base_url" in endpoint else {}
     endpoint = endpoint if environment else _context_endpoint()
     shown = _shown(endpoint)
-    api = _negotiate(endpoint, shown)
-    api.timeout = CALL_SECONDS  # type: ignore[assignment]  # the stubs say int; requests takes a float
-    return Engine(api, endpoint, url=shown, environment=environment)
+    return Engine(_negotiate(endpoint, shown), endpoint, url=shown, environment=environment)
 
 
 def _endpoint(url: str) -> Endpoint:
@@ -294,14 +292,20 @@ def _shown(endpoint: Endpoint) -> str:
 
 
 def _negotiate(endpoint: Endpoint, shown: str) -> APIClient:
+    from docker.constants import MINIMUM_DOCKER_API_VERSION  # noqa: PLC0415
     from docker.errors import DockerException  # noqa: PLC0415
     from requests.exceptions import RequestException  # noqa: PLC0415
 
     try:
         _knock(shown)
-        return _client(endpoint, version=None, timeout=CONNECT_SECONDS)
+        # The SDK would ask for `/version`, for which a busy engine starts programs; `/_ping` says the same at once.
+        with contextlib.closing(_client(endpoint, version=MINIMUM_DOCKER_API_VERSION, timeout=CONNECT_SECONDS)) as api:
+            version = api.get(f"{api.base_url}/_ping", timeout=CONNECT_SECONDS).headers.get("Api-Version")
+        if version:
+            return _client(endpoint, version=version, timeout=CALL_SECONDS)
     except (DockerException, RequestException, OSError) as error:
         raise _unconnected(shown, error) from error
+    raise UsageError(f"{shown} answers, but is not a Docker engine", hint="check DOCKER_HOST")
 
 
 def _knock(shown: str) -> None:
@@ -330,7 +334,7 @@ def _client(endpoint: Endpoint, *, version: str | None, timeout: float | None) -
     from docker.auth import AuthConfig  # noqa: PLC0415
 
     try:
-        client = APIClient(**endpoint, version=version, timeout=timeout)  # type: ignore[arg-type]  # see connect
+        client = APIClient(**endpoint, version=version, timeout=timeout)  # type: ignore[arg-type]  # the stubs say int; requests takes a float
     except ValueError as error:
         # Credentials in config.json that are not base64 of "user:password" surface as a bare ValueError.
         raise _broken_config(error) from error

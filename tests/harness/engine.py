@@ -61,6 +61,8 @@ class FakeEngine:
 
     def __init__(self, path: Path) -> None:
         self.url = f"unix://{path}"
+        self.version = "1.41"
+        """What it says of itself, "" for nothing."""
         self.asked: list[Asked] = []
         self._replies: list[tuple[str, re.Pattern[str], Reply]] = []
         self._server = _Server(str(path), _handler(self))
@@ -83,6 +85,10 @@ class FakeEngine:
                 return reply(asked) if callable(reply) else reply
         return Answer({"message": f"no answer for {asked.method} {asked.path}"}, status=404)
 
+    def headers(self) -> list[tuple[str, str]]:
+        """What an engine says of itself with every answer."""
+        return [("Api-Version", self.version), ("Ostype", "linux")] if self.version else []
+
     def close(self) -> None:
         """Stop serving; a handler that waits for the test must have been let go."""
         self._server.shutdown()
@@ -104,9 +110,8 @@ def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             answer = engine.reply(Asked(self))
             self.send_response(answer.status)
-            self.send_header("Api-Version", "1.41")
-            self.send_header("Docker-Experimental", "false")
-            self.send_header("Ostype", "linux")
+            for name, value in engine.headers():
+                self.send_header(name, value)
             if isinstance(answer.body, Iterator):
                 self._stream(answer.body, cut=answer.cut)
             else:

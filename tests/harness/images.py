@@ -3,6 +3,7 @@
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,12 +59,15 @@ class Workbench:
 
     def clean(self) -> None:
         """Remove what carries the test's name."""
+        import docker
+
         for container in self.client.containers.list(all=True, filters={"label": f"opsctl-test={self.name}"}):
             container.remove(force=True, v=True)
         for image in self.client.images.list():
-            for tag in image.tags:
-                if self.name in tag:
-                    self.client.images.remove(tag, force=True)
+            for name in [*image.tags, *image.attrs["RepoDigests"]]:
+                if self.name in name:
+                    with suppress(docker.errors.ImageNotFound):  # a digest goes with the last tag
+                        self.client.images.remove(name, force=True)
 
 
 @pytest.fixture(scope="session")
@@ -75,10 +79,25 @@ def busybox_image(docker_client: Any, servers: Servers, tmp_path_factory: pytest
     context = tmp_path_factory.mktemp("busybox")
     shutil.copy(program, context / "busybox")
     (context / "Dockerfile").write_text(BASE)
-    tag = f"opsctl-test/base:{secrets.token_hex(5)}"
-    docker_client.images.build(path=str(context), tag=tag, rm=True, forcerm=True)
+    token = secrets.token_hex(5)
+    tag = f"opsctl-test/base:{token}"
+    # The label makes it an image of its own, so that all that is built on it can be removed.
+    image, _ = docker_client.images.build(path=str(context), tag=tag, labels={"opsctl-test": token}, rm=True)
     yield tag
+    _remove_children(docker_client, image.id)
     docker_client.images.remove(tag, force=True)
+
+
+def _remove_children(client: Any, image: str) -> None:
+    """Remove the layers that failed and cancelled builds have left, the last ones first."""
+    import docker
+
+    for child in client.api.images(all=True):
+        if child["ParentId"] == image:
+            _remove_children(client, child["Id"])
+            # With its last child an untagged parent goes by itself.
+            with suppress(docker.errors.ImageNotFound):
+                client.api.remove_image(child["Id"], force=True)
 
 
 @pytest.fixture(params=["classic", "buildx"])

@@ -99,6 +99,18 @@ def test_an_engine_that_cannot_be_reached_is_named_with_the_cure(url: str, error
     assert caught.value.hint
 
 
+def test_what_answers_but_is_no_engine_is_named(fake_engine: FakeEngine) -> None:
+    fake_engine.version = ""
+    with pytest.raises(UsageError, match="not a Docker engine"):
+        connect(fake_engine.url)
+
+
+def test_an_engine_that_is_too_old_is_named(fake_engine: FakeEngine) -> None:
+    fake_engine.version = "1.12"
+    with pytest.raises(UsageError, match="too old"):
+        connect(fake_engine.url)
+
+
 def test_without_docker_on_the_machine_the_cure_is_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(MissingToolError, match="not installed"):
