@@ -21,7 +21,7 @@ _GET_SIZE = 4 * _MIB
 """Bytes of one request of a download; the SDK holds them in memory, and reserves 8 bytes of list for each of them."""
 _READ_SIZE = 256 * 1024
 """Bytes that one read takes off the wire; azure-core's default for a transport is 4 KiB."""
-_CONNECT_SECONDS = 4
+_CONNECT_SECONDS = 3
 _READ_SECONDS = 60
 _CONNECTIONS = 64
 """Threads of one transfer share a client; fewer connections than threads would make them queue."""
