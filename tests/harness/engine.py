@@ -65,7 +65,7 @@ class FakeEngine:
         """What it says of itself, "" for nothing."""
         self.asked: list[Asked] = []
         self._replies: list[tuple[str, re.Pattern[str], Reply]] = []
-        self._server = _Server(str(path), _handler(self))
+        self._server = _Server(str(path), type("Handler", (_Handler,), {"engine": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         self.on("HEAD", "/_ping", Answer())
@@ -103,49 +103,47 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         """Clients that go away are what some tests are about."""
 
 
-def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    engine: FakeEngine
+    protocol_version = "HTTP/1.1"
 
-        def answer(self) -> None:
-            answer = engine.reply(Asked(self))
-            self.send_response(answer.status)
-            for name, value in engine.headers():
-                self.send_header(name, value)
-            if isinstance(answer.body, Iterator):
-                self._stream(answer.body, cut=answer.cut)
-            else:
-                self._whole(answer.body)
+    def answer(self) -> None:
+        answer = self.engine.reply(Asked(self))
+        self.send_response(answer.status)
+        for name, value in self.engine.headers():
+            self.send_header(name, value)
+        if isinstance(answer.body, Iterator):
+            self._stream(answer.body, cut=answer.cut)
+        else:
+            self._whole(answer.body)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = answer  # noqa: N815 - the names the base class asks for
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = answer  # noqa: N815 - the names the base class asks for
 
-        def _stream(self, chunks: Iterable[bytes], *, cut: bool) -> None:
-            self.send_header("Content-Type", "application/vnd.docker.raw-stream")
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            for chunk in chunks:
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
-                self.wfile.flush()
-            if cut:
-                self.close_connection = True
-            else:
-                self.wfile.write(b"0\r\n\r\n")
+    def _stream(self, chunks: Iterable[bytes], *, cut: bool) -> None:
+        self.send_header("Content-Type", "application/vnd.docker.raw-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for chunk in chunks:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            self.wfile.flush()
+        if cut:
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
 
-        def _whole(self, body: Any) -> None:
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(data)
+    def _whole(self, body: Any) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
-        def address_string(self) -> str:
-            return "unix"
+    def address_string(self) -> str:
+        return "unix"
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-            """Say nothing."""
-
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+        """Say nothing."""
 
 
 def _body(handler: BaseHTTPRequestHandler) -> bytes:
