@@ -49,6 +49,7 @@ class Done(msgspec.Struct, frozen=True, omit_defaults=True):
         error: why it failed.
         hint: the cure.
         kind: word of the error, as `OpsctlError.kind`.
+        url: of it, where `key` alone says too little.
     """
 
     action: str
@@ -59,6 +60,7 @@ class Done(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     hint: str = ""
     kind: str = ""
+    url: str = ""
 
 
 Each = Callable[[Done], object]

@@ -101,14 +101,15 @@ def _remove_object(url: StoreURL, request: RemoveRequest, engine: Engine) -> Non
 def _tasks(store: Store, found: Iterator[ObjectInfo], request: RemoveRequest) -> Iterator[Task]:
     delete = _foresee if request.dry_run else _delete
     for info in found:
-        yield Task("delete", info.key, f"{store.url.rstrip('/')}/{info.key}", functools.partial(delete, store, info))
+        url = f"{store.url.rstrip('/')}/{info.key}"
+        yield Task("delete", info.key, url, functools.partial(delete, store, info, url))
 
 
-def _delete(store: Store, info: ObjectInfo) -> Done:
+def _delete(store: Store, info: ObjectInfo, url: str) -> Done:
     store.delete(info.key)
-    return Done("delete", info.key, size=info.size)
+    return Done("delete", info.key, size=info.size, url=url)
 
 
-def _foresee(store: Store, info: ObjectInfo) -> Done:
+def _foresee(store: Store, info: ObjectInfo, url: str) -> Done:
     del store
-    return Done("delete", info.key, "planned", size=info.size)
+    return Done("delete", info.key, "planned", size=info.size, url=url)

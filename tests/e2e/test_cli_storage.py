@@ -69,22 +69,6 @@ def test_stat_tells_what_is_known(opsctl: Opsctl, tree: Path) -> None:
     assert ["mtime", "2001-09-09", "01:46:40"] in [line.split() for line in text.splitlines()]
 
 
-def test_cp_copies_below_a_directory(opsctl: Opsctl, tree: Path, tmp_path: Path) -> None:
-    done = opsctl("storage", "cp", "data", "copy/", "-o", "json", check=True)
-    assert json.loads(done.stdout) == {"copied": 4, "bytes": 2007, "destination": "copy/"}
-    assert (tmp_path / "copy/sub/b.bin").read_bytes() == (tree / "sub/b.bin").read_bytes()
-    done = opsctl("storage", "cp", "data/a.txt", "copy", check=True)
-    assert done.stdout == "copied 1 object, 6 B to copy\n"
-    assert done.stderr.startswith("[copy] started\n[copy] ok in ")
-
-
-def test_cp_never_guesses_whether_a_name_is_a_directory(opsctl: Opsctl, tree: Path, tmp_path: Path) -> None:
-    done = opsctl("storage", "cp", "data/a.txt", "renamed.txt")
-    assert (done.code, done.stdout) == (2, "")
-    assert "write 'renamed.txt/'" in done.stderr
-    assert not (tmp_path / "renamed.txt").exists()
-
-
 def test_rm_deletes_and_says_so(opsctl: Opsctl, tree: Path) -> None:
     done = opsctl("storage", "rm", "data/a.txt", "data/sub/b.bin", check=True)
     assert done.stdout == "deleted file://data/a.txt\ndeleted file://data/sub/b.bin\n"
@@ -162,7 +146,7 @@ def test_a_bucket_reads_like_a_directory(opsctl: Opsctl, bucket: str) -> None:
     assert names(f"{bucket}/logs") == names(f"{bucket}/logs/") == ["2026/", "readme"]
     assert names(f"{bucket}/logs", "--recursive") == ["2026/a.log", "2026/b.log", "readme"]
     assert opsctl("storage", "cat", f"{bucket}/logs/readme", check=True).stdout == "logs/readme"
-    opsctl("storage", "cp", f"{bucket}/logs", f"{bucket}/copy/", check=True)
+    opsctl("storage", "cp", "-r", f"{bucket}/logs", f"{bucket}/copy/", check=True)
     assert names(f"{bucket}/copy") == ["2026/", "readme"]
     opsctl("storage", "rm", f"{bucket}/logs/readme", check=True)
     assert names(f"{bucket}/logs") == ["2026/"]

@@ -1,9 +1,9 @@
-"""`opsctl storage ls|cat|cp|stat|rm`: objects on every kind of store."""
+"""`opsctl storage ls|cat|stat|du|presign|mb|rb|cleanup`: looks at stores and keeps them."""
 
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol, cast
 
 import click
 import msgspec
@@ -12,11 +12,12 @@ from opsctl.cli.groups import Command
 from opsctl.cli.output.table import describe
 from opsctl.cli.output.units import size, timestamp
 from opsctl.cli.runtime import Runtime
+from opsctl.cli.scalars import as_duration
 from opsctl.errors import UsageError
-from opsctl.storage import ObjectInfo, StoreOptions, StoreURL, parse_url
+from opsctl.storage import CanPresign, HasBuckets, ObjectInfo, Store, StoreURL, open_store, parse_url
 from opsctl.storage.listing import Listed, list_url, open_object
 
-__all__ = ["cat", "cp", "ls", "rm", "stat"]
+__all__ = ["cat", "cleanup", "du", "ls", "mb", "presign", "rb", "stat"]
 
 _BLOCK = 1024 * 1024
 
@@ -67,58 +68,122 @@ def stat(runtime: Runtime, url: StoreURL) -> None:
         runtime.show(store.stat(key), text=_facts)
 
 
-@click.command("cp", cls=Command)
-@click.argument("sources", type=click.Path(), nargs=-1, required=True, metavar="SOURCE...")
-@click.argument("destination", type=click.Path(), metavar="DIRECTORY")
-@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=8, show_default=True, help="Objects at once.")
+@click.command("du", cls=Command, formats=("text", "json", "csv"))
+@click.argument("url", type=click.Path())
+@click.option("--depth", type=click.IntRange(min=0), default=0, show_default=True, help="Folders so deep as well.")
 @click.pass_obj
-def cp(runtime: Runtime, sources: tuple[str, ...], destination: str, jobs: int) -> None:
-    """Copy objects to below a directory.
+def du(runtime: Runtime, url: str, depth: int) -> None:
+    """Add up how much is below a place.
 
-    A SOURCE is a file, a directory (what it holds is copied), a pattern ('dist/*.whl', with quotes) or the URL of an
-    object or of a folder. DIRECTORY is a local directory, or a URL that ends with '/'. Every copy is verified.
-    Objects of the same name are replaced, others there are left alone. Exits with 7 when some were not copied.
+    One line for each folder down to --depth, and one for everything at the end. With -o json each is a JSON document on
+    a line of its own, the last with an empty name.
     """
-    from opsctl.docker.spans import span
-    from opsctl.transfer import CopyRequest, copy
+    from opsctl.transfer import measure
 
-    request = CopyRequest(sources, _directory(runtime, destination), runtime.cwd, jobs, options=runtime.store_options())
-    with span(runtime.sink, "transfer", "copy") as outcome:
-        result = copy(request, sink=runtime.sink, span="transfer")
-        outcome.detail = f"{_objects(result.copied)}, {size(result.bytes)}"
-    copied = {"copied": result.copied, "bytes": result.bytes, "destination": destination}
-    runtime.show(copied, text=lambda _: f"copied {outcome.detail} to {destination}")
-
-
-def _directory(runtime: Runtime, destination: str) -> str:
-    url = parse_url(destination)
-    if destination.endswith("/") or not url.path or (url.scheme == "file" and (runtime.cwd / url.path).is_dir()):
-        return destination
-    raise UsageError(f"{destination!r} is not a directory", hint=f"copies go below it: write {destination + '/'!r}")
+    runtime.show_items(
+        measure(url, depth=depth, options=runtime.store_options()),
+        line=lambda found: f"{size(found.bytes):>8}  {found.objects:>8}  {found.name or url}",
+        columns=("name", "objects", "bytes"),
+        row=lambda found: (found.name, found.objects, found.bytes),
+    )
 
 
-def _objects(count: int) -> str:
-    return f"{count} object{'' if count == 1 else 's'}"
-
-
-@click.command("rm", cls=Command)
-@click.argument("urls", type=click.Path(), callback=_parse, nargs=-1, required=True, metavar="URL...")
+@click.command("presign", cls=Command)
+@click.argument("url", type=click.Path(), callback=_parse)
+@click.option("--method", type=click.Choice(["GET", "PUT"]), default="GET", show_default=True, help="What it allows.")
+@click.option(
+    "--expires",
+    callback=as_duration,
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="For how long, for example 15m.",
+)
 @click.pass_obj
-def rm(runtime: Runtime, urls: tuple[StoreURL, ...]) -> None:
-    """Delete objects.
+def presign(runtime: Runtime, url: StoreURL, method: str, expires: float) -> None:
+    """Make a URL that works without credentials.
 
-    An object that is not there ends the command with exit code 4; what stands before it has been deleted.
+    Whoever has it can read the object, or with --method PUT write it, until it expires.
     """
-    deleted = (_delete(url, runtime.store_options()) for url in urls)
-    runtime.show_items(deleted, line=lambda item: f"deleted {item['deleted']}", columns=(), row=list)
-
-
-def _delete(url: StoreURL, options: StoreOptions) -> dict[str, str]:
-    store, key = open_object(url, options=options)
+    store, key = open_object(url, options=runtime.store_options())
     with closing(store):
-        store.stat(key)  # the contract calls deleting an absent object no error; a person wants to know
-        store.delete(key)
-    return {"deleted": str(url)}
+        if not isinstance(store, CanPresign):
+            raise UsageError(f"{store.url} cannot make such URLs", hint="S3, Google Cloud Storage and Azure can")
+        made = store.presign(key, method=method, seconds=round(expires))
+    runtime.show({"url": made, "method": method, "expires": expires}, text=lambda _: made)
+
+
+@click.command("mb", cls=Command)
+@click.argument("url", type=click.Path(), callback=_parse)
+@click.pass_obj
+def mb(runtime: Runtime, url: StoreURL) -> None:
+    """Make a bucket.
+
+    A container on Azure, a directory on file://. One that is there already, and ours, is no error.
+    """
+    with closing(_bucket(runtime, url)) as store:
+        store.make_bucket()
+    runtime.show({"made": str(url)}, text=lambda found: f"made {found['made']}")
+
+
+@click.command("rb", cls=Command)
+@click.argument("url", type=click.Path(), callback=_parse)
+@click.pass_obj
+def rb(runtime: Runtime, url: StoreURL) -> None:
+    """Remove an empty bucket.
+
+    Exits with 1 when it holds anything: `opsctl storage rm -r` empties it.
+    """
+    with closing(_bucket(runtime, url)) as store:
+        store.remove_bucket()
+    runtime.show({"removed": str(url)}, text=lambda found: f"removed {found['removed']}")
+
+
+class _BucketStore(Store, HasBuckets, Protocol):
+    """What `mb` and `rb` need."""
+
+
+def _bucket(runtime: Runtime, url: StoreURL) -> _BucketStore:
+    if url.scheme != "file" and url.path.strip("/"):
+        raise UsageError(f"{url} names more than a bucket", hint=f"{url.scheme}://{url.bucket}")
+    store = open_store(url, options=runtime.store_options())
+    if not isinstance(store, HasBuckets):
+        raise UsageError(f"{url.scheme}:// has no buckets")
+    return cast("_BucketStore", store)
+
+
+@click.command("cleanup", cls=Command)
+@click.argument("url", type=click.Path())
+@click.option(
+    "--older-than",
+    callback=as_duration,
+    default="24h",
+    show_default=True,
+    metavar="TIME",
+    help="Leave what is younger alone.",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.pass_obj
+def cleanup(runtime: Runtime, url: str, older_than: float, dry_run: bool) -> None:
+    """Remove what killed transfers have left.
+
+    Temporary files of file://, and uploads in parts that nobody finished, where the store can list them. What a running
+    process of this machine still writes is never touched.
+    """
+    from opsctl.cli.transfers import amount, printer, show_summary
+    from opsctl.transfer import clean
+
+    verb = "would remove" if dry_run else "removed"
+    result = clean(
+        url,
+        older_than=older_than,
+        dry_run=dry_run,
+        options=runtime.store_options(),
+        sink=runtime.sink,
+        each=printer(runtime, lambda done: f"{verb} {done.key}"),
+    )
+    facts = {"removed": result.copied, "bytes": result.bytes, "planned": dry_run}
+    show_summary(runtime, facts, f"{verb} {amount(result.copied, result.bytes)}")
 
 
 def _line(found: Listed) -> str:
