@@ -239,6 +239,11 @@ class Health(Model, frozen=True, kw_only=True):
     deadline: Duration = Duration(90)
     timeout: Duration = Duration(5)
 
+    def check(self) -> Iterator[Fault]:
+        """A release must be able to pass."""
+        if self.stable_for >= self.deadline:
+            yield Fault(("stable_for",), "stable_for leaves no time before the deadline", "make the deadline longer")
+
 
 class Service(Model, frozen=True, kw_only=True):
     """One thing that is deployed.

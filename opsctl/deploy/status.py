@@ -14,6 +14,7 @@ from opsctl.deploy.target import Held
 from opsctl.errors import OpsctlError
 from opsctl.events import Sink, discard
 from opsctl.state import LeaseRecord
+from opsctl.state.identity import is_gone
 
 __all__ = ["HeldView", "Lock", "SlotStatus", "Unfinished", "status"]
 
@@ -50,10 +51,12 @@ class Lock(msgspec.Struct, frozen=True):
     Args:
         holder: who, since when and for what.
         since: seconds since the epoch on the holder's clock.
+        gone: its process has certainly ended, so the next deploy takes the lock at once.
     """
 
     holder: str
     since: float
+    gone: bool
 
 
 class SlotStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,4 +152,4 @@ def _view(held: Held, *, known: bool) -> HeldView:
 
 
 def _lock(holder: LeaseRecord) -> Lock:
-    return Lock(holder.describe(), holder.since)
+    return Lock(holder.describe(), holder.since, is_gone(holder.identity))

@@ -173,7 +173,7 @@ def test_files_that_were_not_built_are_named(project: Opsctl) -> None:
 
 
 def test_a_second_deploy_is_told_who_deploys(project: Opsctl) -> None:
-    """Fault 19: it fails at once, with holder, host and time, and says how to go on."""
+    """It fails at once, with holder, host and time, and says how to go on."""
     store = open_store(f"file://{project.cwd}/kept/state")
     with acquire(store, "deploys/dev/web/lock.json", holder="deploy of web@dev"):
         done = project("deploy", "web", "--env", "dev")
@@ -199,7 +199,7 @@ def test_a_deploy_waits_for_its_turn(project: Opsctl) -> None:
 
 
 def test_an_unfinished_deploy_is_shown_and_then_recovered(project: Opsctl) -> None:
-    """Fault 16 and 17, from outside: status and plan report it, the next deploy goes on."""
+    """Status and plan report it, the next deploy goes on."""
     here = world(project)
     here.deploy("one")
     with pytest.raises(Killed):

@@ -96,7 +96,8 @@ def _status(one: SlotStatus) -> Iterator[str]:
         doing = "being undone" if one.unfinished.reverting else "unfinished"
         yield f"  release {one.unfinished.seq} is {doing} at {one.unfinished.stage}"
     if one.lock is not None:
-        yield f"  locked by {one.lock.holder}"
+        gone = ", but its process is gone: the next deploy takes the lock" if one.lock.gone else ""
+        yield f"  locked by {one.lock.holder}{gone}"
     if one.problem:
         yield f"  cannot be asked: {one.problem}"
 

@@ -38,13 +38,13 @@ def test_a_failure_in_between_starts_the_count_again() -> None:
 
 
 def test_an_end_of_the_process_is_not_waited_out() -> None:
-    """Fault 1: the container exits at once."""
+    """A container that exits at once."""
     (verdict,) = run(Probe(passed=False, alive=False, detail="exited with code 1"))
     assert verdict == Verdict("failed", "exited with code 1")
 
 
 def test_a_restart_that_hides_a_crash_is_seen() -> None:
-    """Fault 4: healthy, then crashed, then started again by a restart policy."""
+    """Healthy, then crashed, then started again by a restart policy."""
     restarted = run(probe(), probe(), probe(), probe(restarts=1))
     assert restarted[-1].state == "failed"
     assert "restarts: 0 -> 1" in restarted[-1].detail
@@ -59,7 +59,6 @@ def test_a_container_that_was_restarted_before_the_first_look_may_pass() -> None
 
 
 def test_never_healthy_fails_at_the_deadline_and_says_what_was_seen_last() -> None:
-    """Fault 3."""
     verdicts = run(*[probe(passed=False)] * 10)
     assert [verdict.state for verdict in verdicts] == ["waiting"] * 9 + ["failed"]
     assert verdicts[-1].detail == "not healthy after 10 s: answered 503"

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -252,12 +253,28 @@ def test_control_c_at_any_point_leaves_one_whole_release(tmp_path: Path) -> None
     assert point > 20
 
 
+def test_a_second_control_c_leaves_the_undoing_to_the_next_deploy(tmp_path: Path) -> None:
+    for gap in range(1, 12):
+        (tmp_path / str(gap)).mkdir()
+        world = World(tmp_path / str(gap))
+        world.deploy("one")
+        with contextlib.suppress(KeyboardInterrupt, OpsctlError):
+            world.deploy("two", site=world.site(fuse=Interrupt(at=14, again=gap)))
+        world.after_a_kill()
+        assert world.serving in {"one", "two"}
+        world.deploy("three")
+        world.check()
+
+
+@dataclass
 class Interrupt(Fuse):
-    """Control-C at one point; the process lives on."""
+    """Control-C at one point, and perhaps once more some points later; the process lives on."""
+
+    again: int = 0
 
     def burn(self, point: str) -> None:
         self.burnt += 1
-        if self.burnt == self.at:
+        if self.burnt == self.at or (self.again and self.burnt == self.at + self.again):
             raise KeyboardInterrupt(point)
 
 
