@@ -15,6 +15,7 @@ from opsctl.config.models import Model
 from opsctl.config.nodes import Fault
 from opsctl.config.yaml import resolve
 from opsctl.errors import UsageError
+from opsctl.pipeline.texts import is_text
 
 __all__ = ["Input", "InputValue", "resolve_inputs"]
 
@@ -88,8 +89,8 @@ class Input(Model, frozen=True, kw_only=True):
     def _string_fault(self, value: InputValue) -> str:
         if not isinstance(value, str):
             return "is not a text"
-        if "\0" in value:
-            return "holds a NUL character"
+        if "\0" in value or not is_text(value):
+            return "holds a NUL character" if "\0" in value else "is not UTF-8 text"
         if self.pattern and not re.fullmatch(self.pattern, value):
             return f"does not match {self.pattern}"
         return ""

@@ -102,7 +102,7 @@ class StepKeys(Model, frozen=True, kw_only=True):
 
 
 def _timeout_fault(timeout: Duration | None) -> Iterator[Fault]:
-    if timeout == 0:
+    if timeout is not None and float(timeout) == 0.0:
         yield Fault(("timeout",), "a timeout is longer than nothing", "leave it out for no limit")
 
 

@@ -13,6 +13,7 @@ from opsctl.errors import ConfigError, Problem
 from opsctl.pipeline.evaluation import evaluate
 from opsctl.pipeline.inputs import InputValue
 from opsctl.pipeline.model import Pipeline, Step
+from opsctl.pipeline.texts import readable
 
 __all__ = ["PipelinePlan", "StepPlan", "make_plan"]
 
@@ -99,8 +100,8 @@ def _plan(pipeline: Pipeline, step: Step, plans: Mapping[str, StepPlan], context
         _recheck(pipeline, step, options)
     env = evaluate(step.keys.env, context, unknown=UNKNOWN)
     outline = _outline(pipeline, step, verdict, why)
-    shown = {name: str(value) for name, value in env.items()}
-    return msgspec.structs.replace(outline, does=step.kind.describe(options), env=shown)
+    shown = {name: readable(str(value)) for name, value in env.items()}
+    return msgspec.structs.replace(outline, does=readable(step.kind.describe(options)), env=shown)
 
 
 def _outline(pipeline: Pipeline, step: Step, verdict: Verdict, why: str) -> StepPlan:

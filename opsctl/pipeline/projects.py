@@ -20,10 +20,12 @@ class Surroundings:
     Args:
         root: absolute directory that its steps run in: the one of the project file, or the working directory.
         project_file: absolute path, None where there is none.
+        named: on the command line or by OPSCTL_CONFIG, so that nobody would find it alone.
     """
 
     root: Path
     project_file: Path | None
+    named: bool = False
 
 
 def surroundings_of(file: Path, *, cwd: Path, env: Mapping[str, str], project_file: Path | None) -> Surroundings:
@@ -35,12 +37,14 @@ def surroundings_of(file: Path, *, cwd: Path, env: Mapping[str, str], project_fi
         env: environment of the process.
         project_file: the one that was named on the command line.
     """
+    named = project_file is not None or bool(env.get("OPSCTL_CONFIG"))
     try:
-        found = cwd / project_file if project_file is not None else find_project((cwd / file).resolve().parent, env=env)
+        start = cwd if named else (cwd / file).resolve().parent
+        found = cwd / project_file if project_file is not None else find_project(start, env=env)
     except ConfigError:
         return Surroundings(cwd.resolve(), None)
     found = found.resolve()
-    return Surroundings(found.parent, found)
+    return Surroundings(found.parent, found, named)
 
 
 def load_for_steps(

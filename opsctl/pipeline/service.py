@@ -23,7 +23,7 @@ from opsctl.pipeline.inputs import InputValue, resolve_inputs
 from opsctl.pipeline.interrupts import Interrupts
 from opsctl.pipeline.journal import RUNS, Journal, new_run_id
 from opsctl.pipeline.loader import load_pipeline
-from opsctl.pipeline.masking import SHORTEST, Masker
+from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.model import Pipeline
 from opsctl.pipeline.plan import PipelinePlan, make_plan
 from opsctl.pipeline.processes import Children
@@ -136,8 +136,7 @@ def run(request: RunRequest, sink: Sink = discard) -> RunResult:
         env=asked.env,
         hidden=hidden_variables(pipeline.file),
         secrets=values,
-        project_file=asked.surroundings.project_file,
-        named_project=asked.project_file is not None,
+        surroundings=asked.surroundings,
         overrides=asked.overrides,
     )
     with Journal(pipeline.root / RUNS / run_id) as journal:
@@ -197,6 +196,8 @@ def _secrets(pipeline: Pipeline, planned: PipelinePlan, masker: Masker, *, env: 
     for name in listed:
         values[name] = secrets.resolve(pipeline.file.secrets[name], env=env, cwd=pipeline.root)
         if not masker.add(values[name]):
+            from opsctl.pipeline.encodings import SHORTEST  # noqa: PLC0415 - see Masker.add
+
             at = pipeline.secret_origins[name]
             told = f"secret {name} has no line of {SHORTEST} characters, so it cannot be hidden in logs"
             hint = "use a longer one; a value that is not secret belongs into env:"

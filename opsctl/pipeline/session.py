@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from opsctl.config.expressions import Context
@@ -17,8 +16,10 @@ from opsctl.pipeline.kinds import Command, OutputValue, Site
 from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.model import Pipeline, Step
 from opsctl.pipeline.processes import GRACE, Ended, Launch, Stream
+from opsctl.pipeline.projects import Surroundings
 from opsctl.pipeline.result import StepReport
 from opsctl.pipeline.tasks import Report, ScriptTask, Task, Verdict, WorkTask, failure
+from opsctl.pipeline.texts import readable
 
 __all__ = ["STEP_VARIABLE", "Particulars", "Session"]
 
@@ -40,8 +41,7 @@ class Particulars:
         env: environment of opsctl.
         hidden: variables in it that steps do not get, because secrets are read from them.
         secrets: values, by name.
-        project_file: absolute path, None where there is none.
-        named_project: that file was named on the command line.
+        surroundings: the project that the pipeline belongs to.
         overrides: `--set` flags.
     """
 
@@ -50,8 +50,7 @@ class Particulars:
     env: Mapping[str, str] = field(repr=False)
     hidden: frozenset[str]
     secrets: Mapping[str, str] = field(repr=False)
-    project_file: Path | None
-    named_project: bool
+    surroundings: Surroundings
     overrides: Sequence[str]
 
 
@@ -151,7 +150,7 @@ class Session:
             particulars.run_id,
             root,
             step.keys.shell or defaults.shell,
-            particulars.project_file,
+            particulars.surroundings.project_file,
             tuple(particulars.overrides),
         )
         command = step.kind.command(evaluate(step.options, self._context), site)
@@ -178,8 +177,8 @@ class Session:
         env["OPSCTL_RUN_ID"] = particulars.run_id
         # A script may call opsctl; what it says is output of the step, not workflow commands or a live view.
         env.setdefault("OPSCTL_LOG_FORMAT", "plain")
-        if particulars.named_project:
-            env["OPSCTL_CONFIG"] = str(particulars.project_file)
+        if particulars.surroundings.named:
+            env["OPSCTL_CONFIG"] = str(particulars.surroundings.project_file)
         return env
 
     def _env_of(self, step: Step, command: Command) -> dict[str, str]:
@@ -202,7 +201,7 @@ class Session:
 
     def _conclude(self, step: str, verdict: Verdict, seconds: float = 0.0) -> Status:
         """Tell and record what became of a step."""
-        detail, hint = self._masker.mask(verdict.detail), self._masker.mask(verdict.hint)
+        detail, hint = readable(self._masker.mask(verdict.detail)), readable(self._masker.mask(verdict.hint))
         log = self._journal.end_log(step)
         report = StepReport(
             id=step,

@@ -18,10 +18,11 @@ from opsctl.config.expressions import OPENING
 from opsctl.config.nodes import MappingNode, Node, Origin, ScalarNode, SequenceNode
 from opsctl.config.scalars import unbind
 from opsctl.config.yaml import Source
-from opsctl.errors import ConfigError, OpsctlError, Problem
+from opsctl.errors import ConfigError, OpsctlError, Problem, StepFailedError
 from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
 from opsctl.pipeline.evaluation import evaluate
 from opsctl.pipeline.kinds import OutputValue, WorkResult
+from opsctl.pipeline.texts import readable
 
 __all__ = [
     "Done",
@@ -34,6 +35,7 @@ __all__ = [
     "decode_request",
     "encode",
     "encode_options",
+    "encode_request",
     "failed",
     "problem_of",
     "told",
@@ -124,9 +126,34 @@ _messages = msgspec.json.Decoder(Told | Hide | Done | Failed)
 _requests = msgspec.json.Decoder(Request)
 
 
-def encode(message: msgspec.Struct) -> bytes:
-    """Return a message as one line."""
-    return _encoder.encode(message) + b"\n"
+def encode(message: Told | Hide | Done | Failed) -> bytes:
+    """Return a message as one line; what is not Unicode in it is made readable."""
+    try:
+        return _encoder.encode(message) + b"\n"
+    except UnicodeEncodeError:
+        return _encoder.encode(_readable(msgspec.to_builtins(message))) + b"\n"
+
+
+def encode_request(request: Request) -> bytes:
+    """Return a request.
+
+    Raises:
+        StepFailedError: a value is not Unicode, so it cannot be handed on as it is.
+    """
+    try:
+        return _encoder.encode(request)
+    except UnicodeEncodeError as error:
+        raise StepFailedError("a value of the step is not UTF-8 text", hint="rename the file or input") from error
+
+
+def _readable(value: Any) -> Any:
+    match value:
+        case str():
+            return readable(value)
+        case dict():
+            return {key: _readable(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def decode_message(line: bytes) -> Told | Hide | Done | Failed:

@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, cast
 
-import msgspec
-
 from opsctl.errors import InterruptedRunError, OpsctlError
 from opsctl.events import Event
 from opsctl.pipeline.kinds import Command, Site, WorkContext, WorkKind, kind_named
@@ -27,10 +25,12 @@ from opsctl.pipeline.talk import (
     Failed,
     Hide,
     Request,
+    Told,
     decode_options,
     decode_request,
     encode,
     encode_options,
+    encode_request,
     failed,
     told,
 )
@@ -59,7 +59,7 @@ def work_command(kind: str, options: object, site: Site) -> Command:
         overrides=site.overrides,
     )
     # -P: a docker.py in the directory of the project must not be taken for the SDK.
-    return Command((sys.executable, "-P", "-m", MODULE), encode(request), "events")
+    return Command((sys.executable, "-P", "-m", MODULE), encode_request(request), "events")
 
 
 class _Speaker:
@@ -69,7 +69,7 @@ class _Speaker:
         self._file = file
         self._lock = threading.Lock()
 
-    def say(self, message: msgspec.Struct) -> None:
+    def say(self, message: Told | Hide | Done | Failed) -> None:
         data = encode(message)
         with self._lock:
             while data:

@@ -67,7 +67,9 @@ def test_options_are_checked_again_once_they_have_values(tmp_path: Path) -> None
 def test_a_value_that_is_missing_is_found_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         make(tmp_path, "opsctl: 1\nsteps:\n  a: {run: x, env: {V: '${{ env.NOT_SET_ANYWHERE }}'}}\n  b: {run: x}\n")
-    assert str(caught.value.problems[0]).startswith("p.yaml:3:29: env.NOT_SET_ANYWHERE: the environment variable is not set")
+    assert str(caught.value.problems[0]).startswith(
+        "p.yaml:3:29: env.NOT_SET_ANYWHERE: the environment variable is not set"
+    )
 
 
 def test_env_of_the_file_can_be_read(tmp_path: Path) -> None:
