@@ -35,7 +35,7 @@ def there_and_back(options: object) -> object:
     return unbind(decode_options(encode_options(options), type(options)))
 
 
-@given(st.lists(TEXTS, min_size=1, max_size=3), TEXTS, st.dictionaries(TEXTS, TEXTS, max_size=2))
+@given(st.lists(TEXTS, min_size=1, max_size=3), TEXTS, st.dictionaries(st.text("AB", min_size=1), TEXTS, max_size=2))
 def test_options_arrive_as_they_were_whatever_their_texts_look_like(
     names: list[str], text: str, args: dict[str, str]
 ) -> None:
