@@ -132,8 +132,8 @@ def expect(request: BuildRequest, engine: Engine) -> Expectation:
         NotFoundError: no such context or Dockerfile.
     """
     context = open_context(request.context, request.dockerfile)
-    text = _text(context.dockerfile)
-    wanted = dockerfile.parse(text).bases(request.args, target=request.target)
+    text = _read(context.dockerfile)
+    wanted = dockerfile.parse(text.decode("utf-8", "replace")).bases(request.args, target=request.target)
     bases = {image: engine.images.inspect(image).id if engine.images.exists(image) else "" for image in wanted}
     content = content_hash(request, context, text, bases=bases)
     return Expectation(content, "" if request.force else _unchanged(engine, content) or "")
@@ -141,8 +141,8 @@ def expect(request: BuildRequest, engine: Engine) -> Expectation:
 
 def _build(request: BuildRequest, engine: Engine, sink: Sink, *, tags: tuple[str, ...], work: str) -> BuildResult:
     context = open_context(request.context, request.dockerfile)
-    text = _text(context.dockerfile)
-    parsed = dockerfile.parse(text)
+    text = _read(context.dockerfile)
+    parsed = dockerfile.parse(text.decode("utf-8", "replace"))
     # Asking the docker command for buildx takes longer than finding that nothing has changed.
     builder = functools.cache(lambda: _choose(request.builder))
     bases = _bases(parsed, request, engine, sink, builder=builder, work=work)
@@ -186,7 +186,7 @@ def _job(request: BuildRequest, context: Context, parsed: Dockerfile, *, mark: s
     )
 
 
-def content_hash(request: BuildRequest, context: Context, text: str, *, bases: Mapping[str, str]) -> str:
+def content_hash(request: BuildRequest, context: Context, text: bytes, *, bases: Mapping[str, str]) -> str:
     """Return the hash over everything that makes the image, in hex.
 
     Args:
@@ -198,7 +198,7 @@ def content_hash(request: BuildRequest, context: Context, text: str, *, bases: M
     parts = {
         "scheme": _SCHEME,
         "context": context.digest(),
-        "dockerfile": text,
+        "dockerfile": hashlib.sha256(text).hexdigest(),
         "args": dict(request.args),
         "labels": dict(request.labels),
         "target": request.target,
@@ -240,9 +240,9 @@ def _choose(builder: Builder) -> Literal["classic", "buildx"]:
     return "buildx"
 
 
-def _text(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text("utf-8", "replace")
+        return path.read_bytes()
     except OSError as error:
         raise LocalIOError(f"cannot read {path}: {error.strerror}") from error
 

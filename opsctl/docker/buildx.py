@@ -90,11 +90,11 @@ def labelled(build: Build, directory: Path) -> Path:
     A label given by `--label` leaves no step, and then an image built on this one could not be told from it.
     """
     original = build.context.dockerfile
-    lines = original.read_text("utf-8", "surrogateescape").splitlines()
+    lines = original.read_bytes().removesuffix(b"\n").split(b"\n")
     end = build.dockerfile.stage_end(build.target) or len(lines) + 1
-    lines.insert(end - 1, f"LABEL {build.mark}")
+    lines.insert(end - 1, f"LABEL {build.mark}".encode())
     copy = directory / original.name
-    copy.write_text("\n".join([*lines, ""]), "utf-8", "surrogateescape")
+    copy.write_bytes(b"\n".join([*lines, b""]))
     ignored_by = ignore.find(build.context.root, original)
     if ignored_by:
         shutil.copyfile(ignored_by, directory / f"{original.name}{ignore.NAME}")

@@ -120,7 +120,7 @@ class Dockerfile:
 
 def parse(text: str) -> Dockerfile:
     """Read a Dockerfile; what makes no sense is left for the engine to refuse."""
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = text.removeprefix("\ufeff").split("\n")
     escape = _escape(lines)
     return Dockerfile(tuple(_instruction(*one) for one in _joined(lines, escape)))
 
@@ -151,12 +151,13 @@ def _joined(lines: list[str], escape: str) -> Iterator[tuple[int, str, list[str]
             parts.append(part.removesuffix(escape))
             continue
         text = "".join([*parts, part])
+        parts = []
         names = _heredocs(text)
         for name in names:
             _skip_to(numbered, name)
         yield begin, text, names
-        parts, begin = [], 0
-    if parts:
+        begin = 0
+    if "".join(parts).strip():
         yield begin, "".join(parts), []
 
 

@@ -129,7 +129,7 @@ def read(path: Path) -> IgnoreRules:
         LocalIOError: it cannot be read.
     """
     try:
-        text = path.read_text("utf-8", "surrogateescape")
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
         raise LocalIOError(f"cannot read {path}: {error.strerror}") from error
     patterns: list[_Pattern] = []

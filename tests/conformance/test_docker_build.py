@@ -58,7 +58,8 @@ def test_arguments_labels_files_and_stages_get_into_the_image(bench: Workbench, 
     request = {"args": {"WHO": "me $HOME"}, "labels": {"given": 'a "b" $c'}, "builder": builder}
     whole = made(bench, root, engine, "whole", **request)
     labels = engine.images.inspect(bench.tag("whole")).labels
-    assert labels == {"its": "own", "given": 'a "b" $c', CONTENT_LABEL: whole.content_hash}
+    inherited = engine.images.inspect(bench.base).labels
+    assert labels == {**inherited, "its": "own", "given": 'a "b" $c', CONTENT_LABEL: whole.content_hash}
     assert content(bench, whole.image_id, "/from-first") == b"me $HOME\n"
     part = made(bench, root, engine, "part", target="first", **request)
     assert content(bench, part.image_id, "/a") == b"text"

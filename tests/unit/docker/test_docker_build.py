@@ -61,7 +61,7 @@ def engine(fake_engine: FakeEngine) -> Iterator[Engine]:
 
 def hashed(root: Path, *, bases: dict[str, str] | None = None, **changes: Any) -> str:
     context = open_context(root, Path("Dockerfile"))
-    text = context.dockerfile.read_text()
+    text = context.dockerfile.read_bytes()
     return content_hash(BuildRequest(context=root, **changes), context, text, bases=bases or {})
 
 
@@ -80,11 +80,11 @@ def test_the_hash_covers_what_makes_the_image_and_nothing_else(root: Path) -> No
 def test_a_dockerfile_outside_of_the_context_counts(root: Path, tmp_path: Path) -> None:
     outside = tmp_path / "other.Dockerfile"
     hashes = set()
-    for text in ("FROM a", "FROM b"):
-        outside.write_text(text)
+    for text in (b"FROM a", b"FROM b", b"FROM b\r", b"FROM \xff", b"FROM \xfe"):
+        outside.write_bytes(text)
         context = open_context(root, outside)
         hashes.add(content_hash(BuildRequest(context=root), context, text, bases={}))
-    assert len(hashes) == 2
+    assert len(hashes) == 5
 
 
 # Refused before anything is sent.

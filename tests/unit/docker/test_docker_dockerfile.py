@@ -1,7 +1,7 @@
 """Reading a Dockerfile: lines of steps, base images, and what only BuildKit understands."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from opsctl.docker.dockerfile import parse
@@ -31,6 +31,10 @@ def test_steps_have_the_lines_where_they_begin() -> None:
 
 def test_continued_lines_are_joined_without_comments_and_empty_lines() -> None:
     assert parse(TWO_STAGES).instructions[3].value.split() == ["pip", "install", "wheel", "setuptools"]
+
+
+def test_only_line_feeds_end_lines() -> None:
+    assert [one.line for one in parse("FROM a\r\nRUN echo \u2028\x0c x\r\nRUN y").instructions] == [1, 2, 3]
 
 
 def test_base_images_are_those_that_are_no_stages() -> None:
@@ -100,6 +104,8 @@ PIECES = [
 ]
 
 
+@example("\\", "")
+@example("\\\n\\\n", "")
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(max_size=80), st.text(max_size=5))
 def test_no_text_breaks_the_reader(text: str, target: str) -> None:
     found = parse(text)
