@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import structs
 
 from opsctl.cli.groups import Command
+from opsctl.cli.output.ansi import spell
 from opsctl.cli.output.units import size
 from opsctl.cli.scalars import as_size
 from opsctl.storage import StoreURL, parse_url
@@ -120,7 +122,7 @@ def printer(runtime: Runtime, line: Callable[[Done], str | None]) -> Each:
         if as_json:
             if everything or done.status != "unchanged":
                 runtime.show_items([_item(done)], line=str, columns=(), row=list)
-        elif text := line(done):
+        elif text := line(structs.replace(done, key=spell(done.key), url=spell(done.url))):
             runtime.show_items([text], line=str, columns=(), row=list)
 
     return show

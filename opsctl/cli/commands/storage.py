@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from opsctl.cli.groups import Command
+from opsctl.cli.output.ansi import spell
 from opsctl.cli.output.table import describe
 from opsctl.cli.output.units import size, timestamp
 from opsctl.cli.runtime import Runtime
@@ -82,7 +83,7 @@ def du(runtime: Runtime, url: str, depth: int) -> None:
 
     runtime.show_items(
         measure(url, depth=depth, options=runtime.store_options()),
-        line=lambda found: f"{size(found.bytes):>8}  {found.objects:>8}  {found.name or url}",
+        line=lambda found: f"{size(found.bytes):>8}  {found.objects:>8}  {spell(found.name) or url}",
         columns=("name", "objects", "bytes"),
         row=lambda found: (found.name, found.objects, found.bytes),
     )
@@ -189,7 +190,7 @@ def cleanup(runtime: Runtime, url: str, older_than: float, dry_run: bool) -> Non
 def _line(found: Listed) -> str:
     length = "-" if found.size is None else size(found.size)
     time = "-" if found.modified is None else timestamp(found.modified)
-    return f"{length:>8}  {time:>19}  {found.name}"
+    return f"{length:>8}  {time:>19}  {spell(found.name)}"
 
 
 def _facts(found: ObjectInfo) -> str:

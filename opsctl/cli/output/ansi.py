@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Literal
 
-__all__ = ["clean", "clean_block", "fit", "paint", "shorten", "strip", "width"]
+__all__ = ["clean", "clean_block", "fit", "paint", "shorten", "spell", "strip", "width"]
 
 RESET = "\x1b[0m"
 _COLORS = {
@@ -66,6 +66,14 @@ def clean(text: str, *, colors: bool = False) -> str:
 def clean_block(text: str, *, colors: bool) -> str:
     """Make text of several lines safe to draw, line by line."""
     return "\n".join(clean(line, colors=colors) for line in text.split("\n"))
+
+
+def spell(name: str) -> str:
+    r"""Return a name on one line with nothing dropped: what cannot be printed is escaped (`\x1b`, `\r`, `\u202e`).
+
+    Unlike `clean`, which shows text as a terminal would, two names never look the same.
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
 
 
 def paint(text: str, *styles: str) -> str:
