@@ -56,8 +56,8 @@ def test_a_terminal_gets_a_live_view_that_gives_way_to_the_result(tmp_path: Path
     assert "\x1b[?25l" in shown, "the cursor is hidden while the view is drawn"
     lines = [line.rpartition("\x1b[2K")[2] for line in SEQUENCE.sub("", shown).split("\n")]
     assert "✓ copy " in lines[-3]
-    assert lines[-2:] == ["copied 1 object, 1000 B to copy/", ""]
-    assert shown.rindex("\x1b[?25h") < shown.index("copied 1")
+    assert lines[-2:] == ["1 object, 1000 B copied to copy/", ""]
+    assert shown.rindex("\x1b[?25h") < shown.index("1 object, 1000 B copied")
 
 
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"TERM": ""}])
@@ -98,7 +98,7 @@ def test_github_gets_groups(opsctl: Opsctl, copying: list[str], tmp_path: Path) 
     done = opsctl(*copying, env=env, check=True)
     assert done.stderr.startswith("::group::copy\n::stop-commands::")
     assert done.stderr.endswith("::endgroup::\n")
-    assert done.stdout == "copied 1 object, 1000 B to copy/\n"
+    assert done.stdout == "1 object, 1000 B copied to copy/\n"
     assert "| ✅ | copy | ok |" in summary.read_text()
 
 
@@ -110,7 +110,7 @@ def test_json_lines_are_one_object_each(opsctl: Opsctl, copying: list[str]) -> N
 
 def test_quiet_leaves_the_result(opsctl: Opsctl, copying: list[str]) -> None:
     done = opsctl("-q", *copying, check=True)
-    assert (done.stdout, done.stderr) == ("copied 1 object, 1000 B to copy/\n", "")
+    assert (done.stdout, done.stderr) == ("1 object, 1000 B copied to copy/\n", "")
 
 
 def test_a_table_fits_the_terminal(opsctl: Opsctl, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ class PlainLines:
                 lines = self._finished(event)
             case Output() if self._verbosity >= 0:
                 lines = [clean(event.text, colors=self._colors)]
-            case SpanStarted() if self._verbosity >= 0:
+            case SpanStarted() if self._verbosity >= (1 if event.parent else 0):
+                # A part of something that is shown already is told once, when it is over.
                 lines = [self._paint("started", "dim")]
             case Progress() if self._verbosity >= 0:
                 lines = self._progress(event)
