@@ -7,6 +7,8 @@ the secrets.
 from __future__ import annotations
 
 import os
+import resource
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,7 +134,7 @@ def run(request: RunRequest, sink: Sink = discard) -> RunResult:
     run_id = new_run_id()
     particulars = Particulars(
         run_id=run_id,
-        inputs=inputs,
+        inputs={name: masker.mask(value) if isinstance(value, str) else value for name, value in inputs.items()},
         env=asked.env,
         hidden=hidden_variables(pipeline.file),
         secrets=values,
@@ -150,7 +152,8 @@ def _drive(
     request: RunRequest, pipeline: Pipeline, session: Session, journal: Journal, particulars: Particulars
 ) -> RunResult:
     since = time.monotonic()
-    scheduler = Scheduler(pipeline.graph, session, jobs=request.jobs, keep_going=request.keep_going)
+    jobs = min(request.jobs, _most_jobs())
+    scheduler = Scheduler(pipeline.graph, session, jobs=jobs, keep_going=request.keep_going)
     journal.write(
         "run.started",
         run=particulars.run_id,
@@ -181,6 +184,12 @@ def _drive(
         steps=reports,
         journal=str(journal.path),
     )
+
+
+def _most_jobs() -> int:
+    """Return how many children the limit on open files allows: up to four descriptors for each."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else max(1, (soft - 64) // 4)
 
 
 def _context(pipeline: Pipeline, request: PipelineRequest, inputs: Mapping[str, InputValue]) -> Context:

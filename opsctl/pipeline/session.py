@@ -37,7 +37,7 @@ class Particulars:
 
     Args:
         run_id: of the run.
-        inputs: values of the inputs.
+        inputs: values of the inputs, masked: they are recorded.
         env: environment of opsctl.
         hidden: variables in it that steps do not get, because secrets are read from them.
         secrets: values, by name.

@@ -124,11 +124,7 @@ class ScriptTask:
             outputs = read_outputs(self._outputs)
         except StepFailedError as error:
             return failure(error)
-        for name, value in outputs.items():
-            if self._report.masker.holds(value):
-                hint = "steps that need the secret list it in secrets:"
-                return Verdict("failed", f"output {name!r} holds a secret", hint, StepFailedError.exit_code)
-        return Verdict("ok", outputs=outputs)
+        return _without_secrets(Verdict("ok", outputs=outputs), self._report.masker)
 
 
 class WorkTask:
@@ -172,7 +168,8 @@ class WorkTask:
             return Verdict("failed", said, last.hint, last.exit_code, file=last.file, line=last.line)
         if last is None or self._confused or ended.code:
             return Verdict("failed", f"the worker broke off: {_how(ended.code)}", "", StepFailedError.exit_code)
-        return Verdict("ok" if last.changed else "unchanged", last.detail, outputs=last.outputs)
+        verdict = Verdict("ok" if last.changed else "unchanged", last.detail, outputs=last.outputs)
+        return _without_secrets(verdict, self._report.masker)
 
     def _hear(self, line: bytes) -> None:
         try:
@@ -207,6 +204,15 @@ class WorkTask:
             case SpanFinished(status=status, detail=detail):
                 self._report.log([f"{event.span}: {status}{': ' if detail else ''}{detail}"])
         self._report.sink(event)
+
+
+def _without_secrets(verdict: Verdict, masker: Masker) -> Verdict:
+    """Return the verdict, unless an output would carry a secret to steps that do not list it."""
+    for name, value in verdict.outputs.items():
+        if isinstance(value, str) and masker.holds(value):
+            hint = "steps that need the secret list it in secrets:"
+            return Verdict("failed", f"output {name!r} holds a secret", hint, StepFailedError.exit_code)
+    return verdict
 
 
 def _ended(ended: Ended, launch: Launch) -> Verdict:

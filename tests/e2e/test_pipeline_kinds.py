@@ -8,6 +8,7 @@ import pytest
 
 from harness.images import Workbench
 from harness.program import Opsctl
+from servers.plugin import S3Login
 
 PROJECT = """\
 opsctl: 1
@@ -164,3 +165,28 @@ def test_a_check_that_does_not_hold_fails_the_step(opsctl: Opsctl, bench: Workbe
     assert steps["t"]["status"] == "failed"
     assert "(and 1 more)" in steps["t"]["detail"]
     assert not (opsctl.cwd / "marker").exists()
+
+
+def test_a_bucket_that_cannot_be_reached(opsctl: Opsctl, workspace: Path) -> None:
+    (workspace / "opsctl.yaml").write_text(f"{PROJECT}stores: {{'s3://b': {{endpoint: 'http://127.0.0.1:1'}}}}\n")
+    copy = "{from: [dist], to: 's3://b/x'}"
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s3cr3t-key", "AWS_REGION": "us-east-1"}
+    (opsctl.cwd / "p.yaml").write_text(f"opsctl: 1\nsteps:\n  a: {{copy: {copy}}}\n")
+    done = opsctl("run", "p.yaml", env=keys)
+    assert done.code == 6, done
+    assert "127.0.0.1:1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.server("rclone")
+def test_credentials_that_are_denied(opsctl: Opsctl, workspace: Path, rclone_s3: S3Login) -> None:
+    (workspace / "opsctl.yaml").write_text(f"{PROJECT}stores: {{'s3://b': {{endpoint: '{rclone_s3.endpoint}'}}}}\n")
+    steps = (
+        "secrets: {AWS_SECRET_ACCESS_KEY: env:WRONG_KEY}\nsteps:\n"
+        "  a:\n    copy: {from: [dist], to: 's3://b/x'}\n    secrets: [AWS_SECRET_ACCESS_KEY]\n"
+        "    env: {AWS_ACCESS_KEY_ID: nobody, AWS_REGION: us-east-1}\n"
+    )
+    (opsctl.cwd / "p.yaml").write_text(f"opsctl: 1\n{steps}")
+    done = opsctl("run", "p.yaml", env={"WRONG_KEY": "not-the-right-key"})
+    assert done.code == 5, done
+    assert "not-the-right-key" not in done.stderr

@@ -104,3 +104,14 @@ def test_secrets_stand_on_no_command_line(opsctl: Opsctl, run) -> None:  # noqa:
     assert done.code == 0, done
     assert "opsctl run p.yaml" in done.stderr
     assert "***" not in done.stderr
+
+
+def test_an_input_that_is_a_secret_by_mistake_is_not_recorded(opsctl: Opsctl) -> None:
+    (opsctl.cwd / "p.yaml").write_text(
+        "opsctl: 1\ninputs: {v: {}}\nsecrets: {TOKEN: env:CI_TOKEN}\nsteps:\n"
+        "  a: {secrets: [TOKEN], env: {V: '${{ inputs.v }}'}, run: '[ \"$V\" = \"$TOKEN\" ] && echo same'}\n"
+    )
+    done = opsctl("run", "p.yaml", "--input", f"v={SECRET}", "-o", "json", env={"CI_TOKEN": SECRET})
+    assert done.code == 0, done
+    assert "[a] same" in done.stderr
+    nowhere(opsctl.cwd, done)

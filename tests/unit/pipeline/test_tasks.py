@@ -140,3 +140,12 @@ def test_a_line_without_an_end_is_told_at_the_end(tmp_path: Path) -> None:
     assert ear.events == []
     task.close(Ended(0, 1.0))
     assert ear.events == [Output("step:a", "half")]
+
+
+def test_no_kind_can_hand_on_a_secret_as_an_output() -> None:
+    ear = Ear()
+    ear.masker.add("hunter2")
+    task = ear.work()
+    task.receive("stdout", encode(Done({"n": 1, "url": "http://u:hunter2@host"}, "", changed=True)))
+    verdict = task.close(Ended(0, 1.0))
+    assert (verdict.status, verdict.detail, dict(verdict.outputs)) == ("failed", "output 'url' holds a secret", {})
