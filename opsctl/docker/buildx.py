@@ -28,6 +28,9 @@ __all__ = ["argv", "available", "run"]
 GRACE_SECONDS = 10.0
 """How long a cancelled build may take to tell BuildKit."""
 
+_BY_ADDRESS = "default"
+"""How buildx calls the engine of DOCKER_HOST; that of a docker context has the context's name."""
+
 _PLACE = re.compile(r"(\S+):(\d+)")
 _STEP = re.compile(r" > \[[^\]]*\] (.*?):?")
 _ERROR = re.compile(r"ERROR: (.*)")
@@ -44,15 +47,16 @@ def available() -> bool:
     return process.run(["docker", "buildx", "version"], ok=None).code == 0
 
 
-def argv(build: Build, file: Path, id_file: Path) -> list[str]:
+def argv(build: Build, file: Path, id_file: Path, *, builder: str) -> list[str]:
     """Return the command line; it holds names of arguments, not their values.
 
     Args:
         build: what to build.
         file: the Dockerfile.
         id_file: where the id of the image is written.
+        builder: name under which buildx knows the engine; others may be current, and build elsewhere.
     """
-    words = ["docker", "buildx", "build", "--builder", "default", "--load", "--progress", "plain"]
+    words = ["docker", "buildx", "build", "--builder", builder, "--load", "--progress", "plain"]
     words += ["--iidfile", str(id_file), "--file", str(file)]
     words += [f"--label={name}={value}" for name, value in build.labels.items()]
     words += [f"--build-arg={name}" for name in build.args]
@@ -71,7 +75,7 @@ def run(build: Build, engine: Engine, sink: Sink) -> str:
     """
     with tempfile.TemporaryDirectory(prefix="opsctl-") as directory:
         file, id_file = labelled(build, Path(directory)), Path(directory) / "id"
-        words = argv(build, file, id_file)
+        words = argv(build, file, id_file, builder=engine.context or _BY_ADDRESS)
         child = process.spawn(words, env={**os.environ, **engine.environment(), **build.args})
         tail = Tail()
         with _ended(child), engine.cancels(lambda: _stop(child)):

@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -57,17 +57,17 @@ class Engine:
         api: negotiated SDK client.
         endpoint: what it was made from; streams get connections of their own.
         url: address for messages.
-        environment: variables that make the docker command use the same engine.
+        context: docker context it was found by, "" when it was found by its address.
     """
 
-    def __init__(self, api: APIClient, endpoint: Endpoint, *, url: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, api: APIClient, endpoint: Endpoint, *, url: str, context: str = "") -> None:
         self._api = api
         self._endpoint = endpoint
-        self._environment = environment
         self._lock = threading.Lock()
         self._open: set[Callable[[OpsctlError], None]] = set()
         self._cancelled = False
         self.url = url
+        self.context = context
         self.images = Images(self)
         self.containers = Containers(self)
         self.networks = Networks(self)
@@ -119,7 +119,10 @@ class Engine:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make the docker command use this engine."""
-        return dict(self._environment)
+        if self.context:
+            return {"DOCKER_CONTEXT": self.context}
+        # A context in the environment would win over the address.
+        return {"DOCKER_HOST": self.url, "DOCKER_CONTEXT": ""}
 
     def close(self) -> None:
         """Give back the connections."""
@@ -252,11 +255,11 @@ def connect(url: str = "") -> Engine:
         ConfigError: the Docker config file is broken.
     """
     endpoint = _endpoint(url)
-    # Without an address of its own the docker command finds the same context, with its certificates.
-    environment = {"DOCKER_HOST": endpoint["base_url"]} if "base_url" in endpoint else {}
-    endpoint = endpoint if environment else _context_endpoint()
+    context = ""
+    if "base_url" not in endpoint:
+        endpoint, context = _context_endpoint()
     shown = _shown(endpoint)
-    return Engine(_negotiate(endpoint, shown), endpoint, url=shown, environment=environment)
+    return Engine(_negotiate(endpoint, shown), endpoint, url=shown, context=context)
 
 
 def _endpoint(url: str) -> Endpoint:
@@ -271,14 +274,15 @@ def _endpoint(url: str) -> Endpoint:
     return found | ({"base_url": url} if url else {})
 
 
-def _context_endpoint() -> Endpoint:
+def _context_endpoint() -> tuple[Endpoint, str]:
+    """Return what the current docker context says, and its name."""
     from docker.context import ContextAPI  # noqa: PLC0415
 
     context = ContextAPI.get_context(_context_name())
     if context is None:
         # The SDK falls back to the local engine; deploying there would be wrong.
         raise NotFoundError(f"docker context {_context_name()!r} does not exist", hint="see `docker context ls`")
-    return {"base_url": context.Host, "tls": context.TLSConfig} if context.Host else {}
+    return ({"base_url": context.Host, "tls": context.TLSConfig} if context.Host else {}), str(context.name)
 
 
 def _context_name() -> str | None:

@@ -2,10 +2,12 @@
 
 import json
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import docker
 import pytest
 
 from harness.images import Workbench
@@ -177,12 +179,16 @@ def test_interrupting_a_build_is_130_and_leaves_no_tag_and_no_container(on_engin
     (on_engine.cwd / "web/Dockerfile").write_text(f"FROM {bench.base}\nRUN echo {bench.name} && sleep 600\n")
     child = on_engine.start("docker", "build", "web", "-t", bench.tag())
     assert child.stderr is not None
+    container = ""
     for line in child.stderr:
+        container = line.split()[-1] if "Running in" in line else container
         if line.rstrip().endswith(bench.name):  # the command's own output, not the step
             break
     child.send_signal(signal.SIGINT)
     child.communicate(timeout=60)
     assert child.returncode == 130
+    with suppress(docker.errors.NotFound):  # the engine takes it away when it sees that nobody listens any more
+        bench.client.api.wait(container, timeout=60, condition="removed")
     assert not [tag for image in bench.client.images.list() for tag in image.tags if tag == bench.tag()]
 
 

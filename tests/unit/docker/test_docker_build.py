@@ -307,9 +307,9 @@ def test_an_error_of_the_parser_has_its_line(root: Path) -> None:
 
 def test_the_argv_of_buildx_holds_no_values_of_arguments(root: Path) -> None:
     build = job(root, args={"TOKEN": "hunter2", "B": ""}, labels={"l": "v w"}, target="prod", pull=True, cached=False)
-    words = buildx.argv(build, Path("/tmp/x/Dockerfile"), Path("/tmp/x/id"))
+    words = buildx.argv(build, Path("/tmp/x/Dockerfile"), Path("/tmp/x/id"), builder="lab")
     assert words == [
-        *("docker", "buildx", "build", "--builder", "default", "--load", "--progress", "plain"),
+        *("docker", "buildx", "build", "--builder", "lab", "--load", "--progress", "plain"),
         *("--iidfile", "/tmp/x/id", "--file", "/tmp/x/Dockerfile", "--label=l=v w"),
         *("--build-arg=TOKEN", "--build-arg=B", "--target", "prod", "--pull", "--no-cache", "--", str(root)),
     ]

@@ -52,7 +52,7 @@ def test_the_explicit_address_wins_over_the_environment(
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
     with connect(fake_engine.url) as engine:
         assert engine.url == fake_engine.url
-        assert engine.environment() == {"DOCKER_HOST": fake_engine.url}
+        assert engine.environment() == {"DOCKER_HOST": fake_engine.url, "DOCKER_CONTEXT": ""}
 
 
 def test_docker_host_is_used(fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,8 @@ def test_the_current_docker_context_is_used(
         monkeypatch.setenv("DOCKER_CONTEXT", "lab")
     with connect() as engine:
         assert engine.url == fake_engine.url
-        assert engine.environment() == {}  # the docker command finds the context by itself
+        assert engine.environment() == {"DOCKER_CONTEXT": "lab"}
+        assert engine.context == "lab"
 
 
 def test_a_context_that_is_not_there_never_becomes_the_local_engine(monkeypatch: pytest.MonkeyPatch) -> None:
