@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ from opsctl.storage import StoreURL, parse_url
 
 if TYPE_CHECKING:
     from opsctl.cli.runtime import Runtime
+    from opsctl.events import Status
     from opsctl.transfer import Done, Filters
     from opsctl.transfer.engine import Each
 
@@ -106,11 +108,22 @@ def objects(count: int) -> str:
 
 @contextmanager
 def working(runtime: Runtime, title: str) -> Iterator[None]:
-    """Show that something is under way."""
-    from opsctl.docker.spans import span
+    """Show that something is under way, and how long it took; the error that ends it is told by who prints errors."""
+    from opsctl.events import SpanFinished, SpanStarted
 
-    with span(runtime.sink, "transfer", title):
+    begin = time.monotonic()
+    status: Status = "ok"
+    runtime.sink(SpanStarted("transfer", title))
+    try:
         yield
+    except KeyboardInterrupt:
+        status = "cancelled"
+        raise
+    except BaseException:
+        status = "failed"
+        raise
+    finally:
+        runtime.sink(SpanFinished("transfer", status, time.monotonic() - begin))
 
 
 def printer(runtime: Runtime, line: Callable[[Done], str | None]) -> Each:

@@ -184,6 +184,8 @@ class Engine:
         self.failures = 0
         self.counts: dict[tuple[str, Status], int] = {}
         """Items by action and status."""
+        self._untold: Message | None = None
+        """The failure of the first item: where it is the only one, whoever called tells it as the error of it all."""
 
     @property
     def moved(self) -> Callable[[int], None]:
@@ -220,6 +222,7 @@ class Engine:
 
     def finish(self, done: Done) -> None:
         """Count an item that did not fail."""
+        self._tell()
         self._count(done)
         if done.status in {"done", "planned"}:
             self._meter.finish(done.size if done.action in {"copy", "move"} else 0)
@@ -230,9 +233,17 @@ class Engine:
         if len(self.failed) < KEPT:
             self.failed.append(failure)
         error = failure.error
-        self._sink(Message(self._span, error.message, "error", error.hint))
+        self._tell()
+        self._untold = Message(self._span, error.message, "error", error.hint)
+        if self.counts:
+            self._tell()
         key = failure.key or failure.name
         self._count(Done(failure.action, key, "failed", "", 0, error.message, error.hint, error.kind))
+
+    def _tell(self) -> None:
+        if self._untold is not None:
+            self._sink(self._untold)
+            self._untold = None
 
     def _give_up(self) -> None:
         if self.failures >= GIVE_UP and self.failures == sum(self.counts.values()):

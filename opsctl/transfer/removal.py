@@ -95,13 +95,13 @@ def _remove_object(url: StoreURL, request: RemoveRequest, engine: Engine) -> Non
     store, key = open_object(url, options=request.options)
     with closing(store):
         info = store.stat(key)  # the contract calls deleting an absent object no error; a person wants to know
-        engine.run(_tasks(store, iter([info]), request))
+        engine.run(_tasks(store, iter([info]), request, name=str(url)))
 
 
-def _tasks(store: Store, found: Iterator[ObjectInfo], request: RemoveRequest) -> Iterator[Task]:
+def _tasks(store: Store, found: Iterator[ObjectInfo], request: RemoveRequest, *, name: str = "") -> Iterator[Task]:
     delete = _foresee if request.dry_run else _delete
     for info in found:
-        url = f"{store.url.rstrip('/')}/{info.key}"
+        url = name or f"{store.url.rstrip('/')}/{info.key}"
         yield Task("delete", info.key, url, functools.partial(delete, store, info, url))
 
 
