@@ -20,10 +20,12 @@ class Good(msgspec.Struct, frozen=True):
     Args:
         number: of the attempt that made it.
         deploy: id of that attempt.
+        replaces: revision that served when it was made; where a rollback from it goes. 0 for none.
     """
 
     number: int
     deploy: str
+    replaces: int = 0
 
 
 class Current(msgspec.Struct, frozen=True):
@@ -55,8 +57,7 @@ def promote(current: Current | None, *, seq: int, good: Good, retain: int) -> Cu
     served most recently.
     """
     before = [other for other in (current.good if current else ()) if other.number != good.number]
-    way_back = max((other.number for other in before if other.number < good.number), default=0)
-    ranked = sorted(before, key=lambda other: other.number != way_back)  # stable: the others stay by recency
+    ranked = sorted(before, key=lambda other: other.number != good.replaces)  # stable: the others stay by recency
     kept = ranked[: retain - 1]
     return Current(seq, (good, *(other for other in before if other in kept)))
 
@@ -64,9 +65,11 @@ def promote(current: Current | None, *, seq: int, good: Good, retain: int) -> Cu
 def rollback_target(current: Current) -> int:
     """Return the revision that a rollback without `--to` goes to, 0 for none.
 
-    It is the newest one *older* than what serves, so that two rollbacks in a row go back twice.
+    It is the one that the serving one replaced when it was made. So two rollbacks in a row go back twice, and a release
+    that was rolled back from is not returned to by a later rollback.
     """
-    return max((number for number in current.kept if number < current.revision), default=0)
+    replaced = current.good[0].replaces
+    return replaced if replaced in current.kept else 0
 
 
 def status_of(release: Release, current: Current | None) -> Status:

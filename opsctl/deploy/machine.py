@@ -59,7 +59,7 @@ class Run:
     @property
     def pointer(self) -> Current:
         """Where `current.json` points once it has succeeded."""
-        good = Good(self.attempt.revision, self.attempt.maker)
+        good = Good(self.attempt.revision, self.attempt.maker, self.attempt.replaces)
         before = self.site.records.current()
         return promote(before, seq=self.attempt.seq, good=good, retain=self.attempt.retain)
 

@@ -39,6 +39,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         revision: its number.
         deploy: id of the attempt that made it.
         spec_hash: of what it runs.
+        state: state store of that attempt.
         digest: over names and contents of all files.
         files: all of them.
     """
@@ -47,6 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     deploy: str
     spec_hash: str
+    state: str = ""
     digest: str
     files: tuple[FileEntry, ...]
 

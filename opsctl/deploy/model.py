@@ -232,6 +232,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         spec: what would run.
         health: the gate it has to pass.
         parent: attempt that served before, 0 for none.
+        replaces: revision that a rollback from this one goes to, 0 for none.
         retain: how many revisions are to be kept.
         stages: arrows taken, in order.
     """
@@ -249,6 +250,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     spec: Spec
     health: HealthPolicy = HealthPolicy()
     parent: int = 0
+    replaces: int = 0
     retain: int = 10
     stages: tuple[StageRun, ...] = ()
 

@@ -157,7 +157,7 @@ def survey(site: Site, wanted: Wanted | None) -> Situation:
 def _plan(wanted: Wanted, situation: Situation, terms: Terms) -> DeployPlan:
     desired = wanted.desired
     maker = wanted.made_by.maker if wanted.made_by else ""
-    good = Good(desired.revision or situation.seq, maker)
+    good = Good(desired.revision or situation.seq, maker, _replaced(wanted, situation))
     pointer = promote(situation.current, seq=situation.seq, good=good, retain=terms.retain)
     return make(desired, situation, keep=pointer.kept, force=terms.force)
 
@@ -214,8 +214,20 @@ def _begin(wanted: Wanted, situation: Situation, terms: Terms) -> Attempt:
         spec=wanted.desired.spec,
         health=wanted.health,
         parent=situation.release.seq if situation.release else 0,
+        replaces=_replaced(wanted, situation),
         retain=terms.retain,
     )
+
+
+def _replaced(wanted: Wanted, situation: Situation) -> int:
+    """Return the revision that a rollback from what is wanted goes to."""
+    now = situation.release
+    if wanted.made_by is not None:
+        return wanted.made_by.replaces
+    if now is None:
+        return 0
+    # What is only made anew (forced, or because the target had lost it) takes the place of its likeness.
+    return now.replaces if now.spec_hash == wanted.desired.spec.hash else now.revision
 
 
 def _is_unchanged(wanted: Wanted, attempt: Attempt, situation: Situation, terms: Terms) -> bool:
@@ -237,7 +249,8 @@ def _next(site: Site, seq: int, current: Current | None, state: TargetState) -> 
 
 
 def _ours(site: Site, held: Held, current: Current | None) -> bool:
-    if current is not None and Good(held.number, held.deploy) in current.good:
+    good = current.good if current else ()
+    if any((held.number, held.deploy) == (one.number, one.deploy) for one in good):
         return True
     journal = site.records.journal()
     if journal.attempt is not None and held.deploy in {journal.attempt.id, journal.attempt.maker}:

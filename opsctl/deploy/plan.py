@@ -183,7 +183,9 @@ def _blocked(situation: Situation) -> str:
     if not situation.strangers:
         return ""
     names = ", ".join(held.name for held in situation.strangers)
-    return f"{situation.place} holds releases that this state store knows nothing of: {names}"
+    makers = ", ".join(sorted({held.state for held in situation.strangers if held.state}))
+    known_there = f" (deployed with {makers})" if makers else ""
+    return f"{situation.place} holds releases that this state store knows nothing of: {names}{known_there}"
 
 
 def _warnings(situation: Situation) -> Iterator[str]:

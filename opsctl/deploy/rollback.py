@@ -17,7 +17,7 @@ def back_to(site: Site, to: int = 0) -> Want:
 
     Args:
         site: where.
-        to: number of a release, 0 for the newest good one older than what serves.
+        to: number of a release, 0 for the one that the serving one replaced.
 
     Raises:
         NotFoundError: when it is asked: there is no such release, it never served, or it is not kept any more.
@@ -53,17 +53,28 @@ def _revision(site: Site, current: Current | None, to: int) -> int:
     if not to:
         number = rollback_target(current)
         if not number:
-            raise NotFoundError(
-                f"{site.slot}: release {current.revision} serves, and no older one is kept",
-                hint="roll forward: deploy a version that works",
-            )
+            raise _nowhere(site, current)
         return number
     wanted = site.records.release(to)
     if wanted.revision in current.kept:
         return wanted.revision
-    kept = ", ".join(str(number) for number in sorted(current.kept))
     why = "is not kept any more" if wanted.outcome == "succeeded" else "never served"
-    raise NotFoundError(f"release {to} of {site.slot} {why}", hint=f"kept releases: {kept}")
+    raise NotFoundError(f"release {to} of {site.slot} {why}", hint=f"kept releases: {_kept(current)}")
+
+
+def _nowhere(site: Site, current: Current) -> NotFoundError:
+    replaced = current.good[0].replaces
+    hint = f"kept releases: {_kept(current)}; choose one with --to, or deploy a version that works"
+    if not replaced:
+        return NotFoundError(f"{site.slot}: release {current.revision} serves, which was the first one", hint=hint)
+    return NotFoundError(
+        f"{site.slot}: release {current.revision} serves, and release {replaced} before it is not kept any more",
+        hint=hint,
+    )
+
+
+def _kept(current: Current) -> str:
+    return ", ".join(str(number) for number in sorted(current.kept))
 
 
 def _subject(made_by: Release) -> str:

@@ -60,7 +60,7 @@ class RollbackRequest(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         service: name.
         env: name of the environment.
-        to: number of a release, 0 for the newest good one older than what serves.
+        to: number of a release, 0 for the one that the serving one replaced.
         lock_wait: seconds to wait for another deploy to end.
     """
 

@@ -86,6 +86,7 @@ class Held:
         name: what it is called there (container, directory).
         url: where people can look at it, "" for nowhere.
         detail: one line about its state ("exited (1)").
+        state: URL of the state store of the deploy that made it, "" where the target does not keep it.
     """
 
     number: int
@@ -96,6 +97,7 @@ class Held:
     name: str
     url: str = ""
     detail: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,6 +233,7 @@ def test_a_target_of_another_checkout_is_not_taken_over(project: Opsctl) -> None
     done = project("deploy", "web", "--env", "dev", *other)
     assert done.code == 1, done
     assert "knows nothing of" in done.stderr
+    assert f"deployed with file://{project.cwd}/kept/state" in done.stderr
     assert "--force" in done.stderr
     assert live(project) == "one"
     project("deploy", "web", "--env", "dev", "--force", *other, check=True)

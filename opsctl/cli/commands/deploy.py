@@ -115,8 +115,8 @@ def plan(runtime: Runtime, /, **options: Any) -> None:
 def rollback(runtime: Runtime, /, *, to: int | None, dry_run: bool, lock_wait: float, **options: Any) -> None:
     r"""Make an earlier release serve again, behind the same health gate.
 
-    Without --to it is the newest good release older than the one that serves, so a second rollback goes further
-    back. Nothing is built, and the configuration of that release comes back with it.
+    Without --to it is the one that the serving release replaced, so a second rollback goes further back, and what
+    was rolled back from is not returned to. Nothing is built, and the configuration of that release comes back with it.
 
     \b
     opsctl deploy rollback web --env prod

@@ -131,6 +131,7 @@ class BucketTarget:
             revision=revision.number,
             deploy=revision.deploy,
             spec_hash=revision.spec.hash,
+            state=self._state,
             digest=revision.artifact.digest,
             files=artifact.files,
         )
@@ -233,6 +234,7 @@ class BucketTarget:
             name=f"{self.place.rstrip('/')}/{path}",
             url=str(self._link) if serving and self._link else "",
             detail=found.summary,
+            state=found.state,
         )
 
 

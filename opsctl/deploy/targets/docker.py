@@ -41,7 +41,7 @@ LOG_LINES = 50
 STOP_GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL for what is retired; the engine's own default."""
 
-_RELEASE, _DEPLOY, _SPEC = "opsctl.release", "opsctl.deploy", "opsctl.spec"
+_RELEASE, _DEPLOY, _SPEC, _STATE = "opsctl.release", "opsctl.deploy", "opsctl.spec", "opsctl.state"
 
 
 class DockerOptions(Model, frozen=True, kw_only=True):
@@ -62,6 +62,7 @@ class DockerTarget:
     Args:
         engine: connected.
         slot: what is deployed there.
+        state: state store of the deploy.
         network: the live network, "" for the one of project and environment.
         sink: told of images that are pulled.
         span: piece of work that is told about.
@@ -70,9 +71,19 @@ class DockerTarget:
         UsageError: the live network would take the published port away from running containers.
     """
 
-    def __init__(self, engine: Engine, slot: Slot, *, network: str = "", sink: Sink = discard, span: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        slot: Slot,
+        *,
+        state: str = "",
+        network: str = "",
+        sink: Sink = discard,
+        span: str = "",
+    ) -> None:
         self._engine = engine
         self._slot = slot
+        self._state = state
         self._live = network or f"opsctl_{slot.project}_{slot.env}"
         self._sink = sink
         self._span = span
@@ -250,6 +261,7 @@ class DockerTarget:
             name=state.name,
             url=next((f"http://{host}:{port}" for host, port in state.ports.values()), ""),
             detail="running" if state.running else _ended(state),
+            state=state.labels.get(_STATE, ""),
         )
 
     def _image(self, revision: Revision) -> str:
@@ -281,6 +293,7 @@ class DockerTarget:
                 _RELEASE: str(revision.number),
                 _SPEC: spec.hash,
                 _DEPLOY: revision.deploy,
+                _STATE: self._state,
             },
             network=BASE_NETWORK,
             ports=[PortBinding(spec.port)] if spec.port else [],
@@ -347,7 +360,9 @@ def open_target(options: DockerOptions, context: TargetContext) -> Target:
         DeniedError: its socket may not be opened.
     """
     engine = connect(options.engine)
-    return DockerTarget(engine, context.slot, network=options.network, sink=context.sink, span=context.span)
+    return DockerTarget(
+        engine, context.slot, state=context.state, network=options.network, sink=context.sink, span=context.span
+    )
 
 
 PLUGIN = TargetPlugin(options=DockerOptions, needs="image", open=open_target)

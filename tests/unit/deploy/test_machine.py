@@ -85,8 +85,37 @@ def test_a_rollback_goes_back_and_further_back(world: World) -> None:
     last = world.history[-1]
     assert (last.seq, last.revision, last.parent) == (5, 1, 4)
     world.check()
-    with pytest.raises(NotFoundError, match="no older one is kept"):
+    with pytest.raises(NotFoundError, match="which was the first one"):
         world.rollback()
+
+
+def test_a_rollback_does_not_return_to_what_was_fled(world: World) -> None:
+    """One is good, two is bad, so back to one; the fix is bad too: back to one, not to two."""
+    for text in ("one", "two"):
+        world.deploy(text)
+    world.rollback()
+    world.deploy("three")
+    world.rollback()
+    assert world.serving == "one"
+    world.check()
+
+
+def test_a_rollback_from_what_was_only_made_anew_goes_to_something_else(world: World) -> None:
+    for text in ("one", "two"):
+        world.deploy(text)
+    world.deploy("two", force=True)
+    world.rollback()
+    assert world.serving == "one"
+
+
+def test_a_rollback_whose_way_is_lost_says_what_is_kept(tmp_path: Path) -> None:
+    world = World(tmp_path, retain=2)
+    for text in ("one", "two", "three"):
+        world.deploy(text)
+    world.rollback()
+    with pytest.raises(NotFoundError, match="release 1 before it is not kept any more") as caught:
+        world.rollback()
+    assert "kept releases: 2, 3" in caught.value.hint
 
 
 def test_a_rollback_to_a_number_may_go_forward_again(world: World) -> None:

@@ -171,11 +171,13 @@ def test_the_hash_is_over_what_runs_and_survives_new_fields() -> None:
 def test_the_way_back_is_always_kept(steps: list[tuple[bool, int]], retain: int) -> None:
     """Deploys and rollbacks in any order: never too many, never without what was there to go back to."""
     current: Current | None = None
+    replaces: dict[int, int] = {}
     for seq, (is_rollback, pick) in enumerate(steps, start=1):
-        target = sorted(current.kept)[pick % len(current.kept)] if is_rollback and current else seq
         before = current.kept if current else frozenset()
-        current = promote(current, seq=seq, good=Good(target, f"d{target}"), retain=retain)
-        assert current.revision == target
+        number = sorted(before)[pick % len(before)] if is_rollback and current else seq
+        replaces.setdefault(number, current.revision if current else 0)
+        good = Good(number, f"d{number}", replaces[number])
+        current = promote(current, seq=seq, good=good, retain=retain)
+        assert current.revision == number
         assert len(current.good) == len(current.kept) <= retain
-        older = [number for number in before if number < target]
-        assert rollback_target(current) == max(older, default=0)
+        assert rollback_target(current) == (replaces[number] if replaces[number] in before else 0)
