@@ -135,7 +135,8 @@ def printer(runtime: Runtime, line: Callable[[Done], str | None]) -> Each:
         if as_json:
             if everything or done.status != "unchanged":
                 runtime.show_items([_item(done)], line=str, columns=(), row=list)
-        elif text := line(structs.replace(done, key=spell(done.key), url=spell(done.url))):
+        elif line(done) is not None:  # asked first, because most items of a large sync are not shown
+            text = line(structs.replace(done, key=spell(done.key), url=spell(done.url))) or ""
             runtime.show_items([text], line=str, columns=(), row=list)
 
     return show

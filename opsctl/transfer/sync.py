@@ -122,7 +122,7 @@ def _actions(request: SyncRequest, source: Store, target: Store) -> Iterator[Act
     tree = Tree(source, request.filters, other=target)
     there = Tree(target, request.filters, other=source)
     if request.retry is None:
-        sources, targets = _nonempty(tree.sources(), request, source), there.targets()
+        sources, targets = _nonempty(tree, request), there.targets()
     else:
         sources, targets = tree.chosen(request.retry.keys), there.chosen(request.retry.keys)
     for action in diff(sources, targets, request.policy):
@@ -131,13 +131,16 @@ def _actions(request: SyncRequest, source: Store, target: Store) -> Iterator[Act
     yield from tree.drain()
 
 
-def _nonempty(found: Iterator[ObjectInfo], request: SyncRequest, source: Store) -> Iterator[ObjectInfo]:
+def _nonempty(tree: Tree, request: SyncRequest) -> Iterator[ObjectInfo]:
+    found = tree.sources()
     first = next(found, None)
     if first is not None:
         yield first
         yield from found
     elif request.policy.delete and not request.allow_empty_source:
         raise StepFailedError(
-            f"{source.url} holds nothing: --delete would empty the destination",
+            f"{tree.store.url} holds nothing: --delete would empty the destination",
             hint="is it mounted, built, spelled right? --allow-empty-source says that it is meant",
         )
+    else:
+        tree.refused.append(Refusal(tree.store.url, "it holds nothing", harmless=True))

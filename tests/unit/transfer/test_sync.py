@@ -192,7 +192,12 @@ def test_case_2_a_missing_or_empty_source_deletes_nothing(tmp_path: Path) -> Non
     with pytest.raises(StepFailedError, match="holds nothing"):
         run(f"file://{tmp_path}", filters=Filters([Rule(True, "*.none")]))
     assert held(right) == {"x": b"1"}
-    assert run(f"file://{tmp_path}", policy=Policy()).copied == 0
+    events: list[Event] = []
+    request = SyncRequest(f"file://{tmp_path}/a", f"file://{tmp_path}/b")
+    assert run_sync(request, sink=events.append).copied == 0
+    assert [event.text for event in events if isinstance(event, Message)] == [
+        f"file://{tmp_path}/a is left out: it holds nothing"
+    ]
     assert run(f"file://{tmp_path}", allow_empty_source=True).deleted == 1
 
 
