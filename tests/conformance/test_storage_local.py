@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import pytest
 
-from opsctl.storage import open_store
+from opsctl.storage import Store, open_store
 from opsctl.storage.backends.file import FileStore
 from opsctl.storage.backends.memory import MemoryStore
+from opsctl.storage.localfs import TEMP_PREFIX
 from opsctl.storage.url import parse_url
 from opsctl.testing.storage import (
     BucketConformance,
@@ -18,10 +19,11 @@ from opsctl.testing.storage import (
     OpenAt,
     PutIfConformance,
     StoreConformance,
+    UploadsConformance,
 )
 
 
-class TestFileStore(StoreConformance, PutIfConformance, CopyConformance, BucketConformance):
+class TestFileStore(StoreConformance, PutIfConformance, CopyConformance, UploadsConformance, BucketConformance):
     """file:// keeps its promises; what a file system cannot hold is declared."""
 
     refused_keys: ClassVar = {
@@ -47,12 +49,25 @@ class TestFileStore(StoreConformance, PutIfConformance, CopyConformance, BucketC
 
         return open_at
 
+    def leave(self, store: Store, key: str, data: bytes) -> None:
+        assert isinstance(store, FileStore)
+        directory, _, name = f"{store.root}/{key}".rpartition("/")
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        Path(directory, f"{TEMP_PREFIX}999999999-{name}").write_bytes(data)
+
     @pytest.fixture
     def missing_bucket(self, tmp_path: Path) -> FileStore:
         return FileStore(parse_url(f"file://{tmp_path}/missing/root"))
 
 
-class TestMemoryStore(StoreConformance, PutIfConformance, CopyConformance, MultipartConformance, BucketConformance):
+class TestMemoryStore(
+    StoreConformance,
+    PutIfConformance,
+    CopyConformance,
+    MultipartConformance,
+    UploadsConformance,
+    BucketConformance,
+):
     """mem:// keeps its promises."""
 
     deviations: ClassVar = {

@@ -16,7 +16,16 @@ from typing import ClassVar
 import pytest
 
 from opsctl.errors import LocalIOError, NotFoundError, OpsctlError, TransientError, UsageError
-from opsctl.storage.protocol import CanCopy, CanMultipart, CanPresign, CanPutIf, HasBuckets, PutOptions, Store
+from opsctl.storage.protocol import (
+    CanCopy,
+    CanMultipart,
+    CanPresign,
+    CanPutIf,
+    HasBuckets,
+    HasUploads,
+    PutOptions,
+    Store,
+)
 from opsctl.storage.url import parse_url
 from opsctl.testing.storage.base import MIB, Conformance, OpenAt, fill, keys, put, read
 from opsctl.testing.storage.bodies import BrokenBody, Pipe, Zeros, content
@@ -24,7 +33,7 @@ from opsctl.testing.storage.names import BEYOND_16_BITS, HOSTILE, LEAVING, ORDER
 
 __all__ = ["OpenAt", "StoreConformance"]
 
-_POWERS = (CanCopy, CanMultipart, CanPresign, CanPutIf, HasBuckets)
+_POWERS = (CanCopy, CanMultipart, CanPresign, CanPutIf, HasBuckets, HasUploads)
 
 
 class StoreConformance(Conformance):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from opsctl.storage.protocol import (
     CanPresign,
     CanPutIf,
     HasBuckets,
+    HasUploads,
     Part,
     PutOptions,
     Store,
@@ -32,6 +34,7 @@ __all__ = [
     "MultipartConformance",
     "PresignConformance",
     "PutIfConformance",
+    "UploadsConformance",
 ]
 
 
@@ -42,6 +45,9 @@ class _CopyStore(Store, CanCopy, Protocol): ...
 
 
 class _PartsStore(Store, CanMultipart, Protocol): ...
+
+
+class _LeftoverStore(Store, HasUploads, Protocol): ...
 
 
 class _PresignStore(Store, CanPresign, Protocol): ...
@@ -378,3 +384,44 @@ class BucketConformance(Conformance):
         for attempt in attempts:
             with pytest.raises(NotFoundError, match=re.escape(missing_bucket.url)):
                 attempt()
+
+
+class UploadsConformance(Conformance):
+    """What killed writers leave can be found and removed.
+
+    A store whose leftovers are not those of `begin_upload` overrides `leave`.
+    """
+
+    power = HasUploads
+
+    def leave(self, store: Store, key: str, data: bytes) -> None:
+        """Leave an unfinished write of `data` to `key`."""
+        assert isinstance(store, CanMultipart)
+        upload = store.begin_upload(key)
+        store.upload_part(key, upload, number=1, body=io.BytesIO(data), size=len(data))
+
+    def test_leftovers_are_listed_and_are_no_objects(self, store: _LeftoverStore) -> None:
+        before = time.time()
+        self.leave(store, "dir/key", b"12345")
+        put(store, "whole", b"x")
+        [found] = store.uploads()
+        assert found.key.startswith("dir/")
+        assert found.size in {0, 5}
+        assert before - 5 <= found.begun <= time.time() + 5
+        assert keys(store) == ["whole"]
+
+    def test_leftovers_of_other_roots_are_not_listed(self, open_at: OpenAt) -> None:
+        self.leave(open_at("root/a"), "key", b"x")
+        beside, above = cast("_LeftoverStore", open_at("root/ab")), cast("_LeftoverStore", open_at("root"))
+        assert list(beside.uploads()) == []
+        assert len(list(above.uploads())) == 1
+
+    def test_leftovers_are_discarded_once_and_for_all(self, store: _LeftoverStore) -> None:
+        self.leave(store, "dir/key", b"x")
+        self.leave(store, "other", b"x")
+        put(store, "dir/whole", b"x")
+        first, second = sorted(store.uploads(), key=lambda found: found.key, reverse=True)
+        for _ in range(2):
+            store.discard_upload(first)
+        assert [found.key for found in store.uploads()] == [second.key]
+        assert keys(store) == ["dir/whole"]
