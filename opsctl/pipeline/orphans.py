@@ -20,6 +20,7 @@ __all__ = ["Orphans", "descendants", "send", "session", "variable"]
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PROC: Final = Path("/proc")
+_PAGE: Final = 4096
 
 
 class Orphans:
@@ -31,15 +32,15 @@ class Orphans:
 
     def __init__(self) -> None:
         main = threading.current_thread() is threading.main_thread()
-        self._children = f"/proc/self/task/{threading.get_native_id()}/children"
-        self._active = main and sys.platform == "linux" and Path(self._children).exists() and _subreaper(on=True)
+        self._children = _open_children() if main and sys.platform == "linux" and _subreaper(on=True) else -1
         self._before = frozenset(self._list())
 
     def close(self) -> None:
         """Leave the orphans that are still to come to the system again."""
-        if self._active:
+        if self._children >= 0:
             _subreaper(on=False)
-            self._active = False
+            os.close(self._children)
+            self._children = -1
 
     def living(self, started: Collection[int]) -> list[int]:
         """Return the orphans that live, and bury the dead.
@@ -47,12 +48,11 @@ class Orphans:
         Args:
             started: children that were started on purpose.
         """
-        if not self._active:
-            return []
         return [pid for pid in self._list() if pid not in started and pid not in self._before and not _bury(pid)]
 
     def _list(self) -> list[int]:
-        return _numbers(self._children) if self._active else []
+        # Asked after every step: reading an open file anew costs a third of opening it.
+        return _parse(_read_again(self._children)) if self._children >= 0 else []
 
 
 def descendants(pid: int) -> list[int]:
@@ -63,7 +63,7 @@ def descendants(pid: int) -> list[int]:
         tasks = _PROC / str(waiting.pop()) / "task"
         with contextlib.suppress(OSError):
             for task in tasks.iterdir():
-                children = _numbers(f"{task}/children")
+                children = _parse((task / "children").read_bytes())
                 found += children
                 waiting += children
     return found
@@ -93,12 +93,23 @@ def send(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _numbers(path: str) -> list[int]:
+def _open_children() -> int:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - asked after every step
-            return [int(word) for word in file.readall().split()]
-    except OSError:
-        return []
+        return os.open(f"/proc/self/task/{threading.get_native_id()}/children", os.O_RDONLY)
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
+        _subreaper(on=False)
+        return -1
+
+
+def _read_again(file: int) -> bytes:
+    data = b""
+    while chunk := os.pread(file, _PAGE, len(data)):
+        data += chunk
+    return data
+
+
+def _parse(data: bytes) -> list[int]:
+    return [int(word) for word in data.split()]
 
 
 def _bury(pid: int) -> bool:

@@ -85,7 +85,7 @@ def make_plan(pipeline: Pipeline, inputs: Mapping[str, InputValue], context: Con
             plans[id_] = _plan(pipeline, pipeline.steps[id_], plans, context)
         except ConfigError as error:
             problems += error.problems
-            plans[id_] = _outline(pipeline, pipeline.steps[id_], "depends", "")
+            plans[id_] = StepPlan(id=id_, kind="", does="", needs=(), verdict="depends")
     if problems:
         raise ConfigError(problems)
     return PipelinePlan(file=pipeline.name, inputs=inputs, steps=tuple(plans.values()))
@@ -93,26 +93,21 @@ def make_plan(pipeline: Pipeline, inputs: Mapping[str, InputValue], context: Con
 
 def _plan(pipeline: Pipeline, step: Step, plans: Mapping[str, StepPlan], context: Context) -> StepPlan:
     verdict, why = _verdict(step, plans, context)
-    if verdict == "skip":
-        return _outline(pipeline, step, verdict, why)
-    options = evaluate(step.options, context, unknown=UNKNOWN)
-    if options != step.options:
-        _recheck(pipeline, step, options)
-    env = evaluate(step.keys.env, context, unknown=UNKNOWN)
-    outline = _outline(pipeline, step, verdict, why)
-    shown = {name: readable(str(value)) for name, value in env.items()}
-    return msgspec.structs.replace(outline, does=readable(step.kind.describe(options)), env=shown)
-
-
-def _outline(pipeline: Pipeline, step: Step, verdict: Verdict, why: str) -> StepPlan:
+    options, env = step.options, {}
+    if verdict != "skip":
+        options = evaluate(step.options, context, unknown=UNKNOWN)
+        if options != step.options:
+            _recheck(pipeline, step, options)
+        env = evaluate(step.keys.env, context, unknown=UNKNOWN)
     timeout = step.keys.timeout or pipeline.file.defaults.timeout
     return StepPlan(
         id=step.id,
         kind=step.kind.name,
-        does=step.kind.describe(step.options),
+        does=readable(step.kind.describe(options)),
         needs=tuple(pipeline.graph.needs[step.id]),
         verdict=verdict,
         why=why,
+        env={name: readable(str(value)) for name, value in env.items()},
         secrets=tuple(step.keys.secrets),
         timeout=str(Duration(timeout)) if timeout is not None else None,
         shell=(step.keys.shell or pipeline.file.defaults.shell) if "shell" in step.kind.step_keys else None,
