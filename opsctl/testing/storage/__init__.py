@@ -14,8 +14,8 @@
 when a test begins. Two calls with one name open the same objects twice, as two processes would. For optional powers:
 
 - the classes that the page inherits say which powers the store claims: `PutIfConformance`, `CopyConformance`,
-  `MultipartConformance`, `PresignConformance`, `UploadsConformance`, `BucketConformance`. `StoreConformance` checks that
-  the store claims exactly those, so that a power can neither be claimed without being checked nor be lost unseen;
+  `MultipartConformance`, `PresignConformance`, `UploadsConformance`, `BucketConformance`. `StoreConformance` checks
+  that the store claims exactly those, so that a power can neither be claimed without being checked nor be lost unseen;
 - `BucketConformance` also needs the fixture `missing_bucket`: a store whose bucket is not there yet.
 
 Deviations are declared, with their reason, by the name of the test (`test_x`, or `test_x[case]`), and checked: a test
