@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct, structs
@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from opsctl.config.expressions import Context
 from opsctl.config.scalars import Flag, Number, Text
 
-__all__ = ["evaluate", "texts_of"]
+__all__ = ["evaluate"]
 
 
 def evaluate(value: Any, context: Context, *, unknown: Collection[str] = ()) -> Any:
@@ -39,21 +39,3 @@ def evaluate(value: Any, context: Context, *, unknown: Collection[str] = ()) -> 
             return tuple(evaluate(item, context, unknown=unknown) for item in value)
         case _:
             return value
-
-
-def texts_of(value: Any) -> Iterator[Text | Flag | Number]:
-    """Yield everything in a value that may hold expressions."""
-    match value:
-        case Text() | Flag() | Number():
-            yield value
-        case Struct():
-            for name in value.__struct_fields__:
-                yield from texts_of(getattr(value, name))
-        case dict():
-            for item in value.values():
-                yield from texts_of(item)
-        case list() | tuple():
-            for item in value:
-                yield from texts_of(item)
-        case _:
-            pass

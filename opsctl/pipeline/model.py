@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from opsctl.config.project import LoadedProject
     from opsctl.pipeline.kinds import StepKind
 
-__all__ = ["OWN_VARIABLES", "Defaults", "Pipeline", "PipelineFile", "Shell", "Step", "StepKeys"]
-
-OWN_VARIABLES: Final = "OPSCTL_"
-"""Variables that begin like this are for opsctl to set."""
+__all__ = ["Defaults", "Pipeline", "PipelineFile", "Shell", "Step", "StepKeys"]
 
 Id = Annotated[
     str,

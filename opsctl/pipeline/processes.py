@@ -12,22 +12,20 @@ import itertools
 import os
 import selectors
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from opsctl import process
 from opsctl.pipeline import orphans
+from opsctl.pipeline.child import Ended, Launch, Stream, group_lives, start
 from opsctl.pipeline.orphans import Orphans
 
-__all__ = ["GRACE", "LINGER", "Children", "Ended", "Launch", "Stream"]
+__all__ = ["LINGER", "Children"]
 
-GRACE: Final = 10.0
-"""Seconds between SIGTERM and SIGKILL; what docker stop gives, too."""
 LINGER: Final = 2.0
 """Seconds that what a child left behind has to end by itself: a `tee` behind its output, say."""
 _STUCK: Final = 5.0
@@ -36,51 +34,6 @@ _FIRST_LOOK: Final = 0.01
 _LAST_LOOK: Final = 0.2
 _TIMERS_KEPT: Final = 100
 _CHUNK: Final = 64 * 1024
-
-Stream = Literal["stdout", "stderr"]
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """A child to start.
-
-    Args:
-        argv: program and arguments.
-        env: its whole environment.
-        cwd: its working directory.
-        stdin: what it can read; None for nothing.
-        merged: one pipe for both outputs, which keeps their order; what comes is "stdout".
-        timeout: seconds after which it is stopped; None for no limit.
-        grace: seconds between SIGTERM and SIGKILL when it is stopped.
-    """
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-    cwd: Path
-    stdin: bytes | None = None
-    merged: bool = True
-    timeout: float | None = None
-    grace: float = GRACE
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a child ended.
-
-    Args:
-        code: exit code; negative signal number when a signal ended it.
-        seconds: from its start until everything of it was gone.
-        timed_out: it was stopped because its time was over.
-        stopped: it was stopped from outside.
-        left_behind: processes that it left behind had to be ended.
-    """
-
-    code: int
-    seconds: float
-    timed_out: bool = False
-    stopped: bool = False
-    left_behind: bool = False
-
 
 Receive = Callable[[str, Stream, bytes], None]
 """Takes what a child printed: its key, the stream, the bytes."""
@@ -179,29 +132,8 @@ class Children:
             StepFailedError: the working directory does not exist.
             OSError: the system refuses (too many processes, not executable).
         """
-        ours: dict[int, Stream] = {}
-        theirs: list[int] = []
-        since = time.monotonic()
-        names: tuple[Stream, ...] = ("stdout",) if launch.merged else ("stdout", "stderr")
-        try:
-            for name in names:
-                read, write = os.pipe()
-                ours[read] = name
-                theirs.append(write)
-            outputs = (theirs[0], theirs[-1])
-            stdin = self._null
-            if launch.stdin is not None:
-                stdin = _given(launch.stdin)
-                theirs.append(stdin)
-            cwd = None if launch.cwd == self._here else launch.cwd
-            child = process.start(launch.argv, cwd=cwd, env=launch.env, files=(stdin, *outputs))
-            exit_fd = _exit_fd(child)
-        except BaseException:
-            _close(ours)
-            raise
-        finally:
-            _close(theirs)
-        self._register(_Running(key, launch, child, since, exit_fd, ours))
+        started = start(launch, null=self._null, here=self._here)
+        self._register(_Running(key, launch, started.process, started.since, started.exit_fd, started.streams))
 
     def _register(self, running: _Running) -> None:
         self._running[running.key] = running
@@ -296,7 +228,7 @@ class Children:
 
     def _left(self, running: _Running) -> bool:
         strays = self._strays(running)
-        return bool(strays) or _group_lives(running.child.pid)
+        return bool(strays) or group_lives(running.child.pid)
 
     def _strays(self, running: _Running) -> list[int]:
         """Return the orphans that the child has left."""
@@ -384,49 +316,3 @@ class Children:
 
 def _ignore(*_what: Any) -> None:
     pass
-
-
-def _given(data: bytes) -> int:
-    """Return a descriptor that the bytes can be read from; a pipe could fill up before the child reads."""
-    import tempfile  # noqa: PLC0415 - 8 ms, and scripts read nothing
-
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.seek(0)
-        return os.dup(file.fileno())
-
-
-def _exit_fd(child: process.Started) -> int:
-    """Return a descriptor that becomes readable when the child has exited."""
-    try:
-        return os.pidfd_open(child.pid)
-    except (AttributeError, OSError):  # not Linux, before 5.3, or forbidden by a container's seccomp profile
-        pass
-    try:
-        read, write = os.pipe()
-    except OSError:
-        process.signal_group(child, signal.SIGKILL)
-        child.wait()
-        raise
-    threading.Thread(target=_tell_exit, args=(child, write), daemon=True).start()
-    return read
-
-
-def _tell_exit(child: process.Started, write: int) -> None:
-    child.wait()
-    os.close(write)
-
-
-def _group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _close(files: Iterable[int]) -> None:
-    for file in files:
-        os.close(file)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from opsctl.events import Status
+from opsctl.pipeline.child import Ended, Launch
 from opsctl.pipeline.frontier import Frontier
 from opsctl.pipeline.graph import Graph
 from opsctl.pipeline.interrupts import Interrupts
-from opsctl.pipeline.processes import Ended, Launch
 
 __all__ = ["Host", "Pool", "Scheduler"]
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 from opsctl.config.expressions import Context
 from opsctl.errors import OpsctlError, StepFailedError
 from opsctl.events import Message, Sink, SpanFinished, SpanStarted, Status
+from opsctl.pipeline.child import GRACE, Ended, Launch, Stream
 from opsctl.pipeline.evaluation import evaluate
 from opsctl.pipeline.inputs import InputValue
 from opsctl.pipeline.journal import Journal
 from opsctl.pipeline.kinds import Command, OutputValue, Site
 from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.model import Pipeline, Step
-from opsctl.pipeline.processes import GRACE, Ended, Launch, Stream
 from opsctl.pipeline.projects import Surroundings
 from opsctl.pipeline.result import StepReport
 from opsctl.pipeline.tasks import Report, ScriptTask, Task, Verdict, WorkTask, failure

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from opsctl.errors import MissingToolError, StepFailedError
+from opsctl.pipeline.child import Ended, Launch
 from opsctl.pipeline.interrupts import Interrupts
-from opsctl.pipeline.processes import Children, Ended, Launch
+from opsctl.pipeline.processes import Children
 
 OWNER = "OPSCTL_TEST_STEP"
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsctl.events import Status
+from opsctl.pipeline.child import Ended, Launch
 from opsctl.pipeline.graph import Graph
 from opsctl.pipeline.interrupts import Interrupts
-from opsctl.pipeline.processes import Ended, Launch
 from opsctl.pipeline.scheduler import Scheduler
 
 NAMES = [f"s{index}" for index in range(9)]
