@@ -23,6 +23,7 @@ from opsctl.deploy.undo import recover, settle
 from opsctl.deploy.verdict import failed
 from opsctl.errors import ConflictError, NotFoundError
 from opsctl.state import Lease
+from opsctl.state.identity import is_gone
 
 __all__ = ["DeployResult", "Terms", "Want", "Wanted", "carry_out", "propose", "survey"]
 
@@ -127,7 +128,12 @@ def _locked(site: Site, terms: Terms) -> Lease:
 def propose(site: Site, want: Want, terms: Terms) -> DeployPlan:
     """Say what `carry_out` would do, without a lock and without a trace."""
     wanted = want(site.records.current())
-    return _plan(wanted, survey(site, wanted), terms)
+    situation = survey(site, wanted)
+    holder = site.records.lock_holder()
+    if holder is not None and not is_gone(holder.identity):
+        # What is unfinished is most likely under way.
+        situation = msgspec.structs.replace(situation, unfinished=None, busy=holder.describe())
+    return _plan(wanted, situation, terms)
 
 
 def survey(site: Site, wanted: Wanted | None) -> Situation:

@@ -58,6 +58,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         differences: in what the target is not what the record says; () when it is.
         strangers: revisions on the target that this state store knows nothing of.
         unfinished: journal of an attempt that was killed, None when there is none.
+        busy: who deploys now, "" for nobody.
     """
 
     slot: Slot
@@ -69,6 +70,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[str, ...] = ()
     strangers: tuple[Held, ...] = ()
     unfinished: Journal | None = None
+    busy: str = ""
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -189,6 +191,8 @@ def _blocked(situation: Situation) -> str:
 
 
 def _warnings(situation: Situation) -> Iterator[str]:
+    if situation.busy:
+        yield f"a deploy is under way, after which the plan may be another one: {situation.busy}"
     if situation.strangers:
         yield _blocked(situation)
     yield from (f"drift: {difference}" for difference in situation.differences)

@@ -28,6 +28,7 @@ def recover(site: Site, lease: Lease, book: JournalBook) -> Release | None:
 
     Raises:
         StateUnknownError: the target cannot be asked.
+        InterruptedRunError: it was interrupted, and undone or finished.
     """
     journal = book.now
     attempt = journal.attempt
@@ -35,13 +36,23 @@ def recover(site: Site, lease: Lease, book: JournalBook) -> Release | None:
         return None
     site.say(f"release {journal.seq} of {site.slot} was left unfinished at {journal.stage}: recovering it", "warning")
     run = Run(site=site, lease=lease, book=book, attempt=attempt, arrows=journal.arrows, recovered=True)
+    release = _recovered(run, journal)
+    site.say(f"release {release.seq} was {'finished' if release.outcome == 'succeeded' else 'undone'}")
+    return release
+
+
+def _recovered(run: Run, journal: Journal) -> Release:
     if not _finishes(run, journal):
         return _undo(run, journal.cause or _killed(journal))
     try:
         drive(run, position=journal.position)
-    except (OpsctlError, KeyboardInterrupt) as error:
-        return settle(run, error)
-    return site.records.release(attempt.seq)
+    except (KeyboardInterrupt, InterruptedRunError) as error:
+        settle(run, error)
+        message = f"interrupted while release {run.attempt.seq} of {run.site.slot} was recovered"
+        raise InterruptedRunError(message) from error
+    except OpsctlError as error:
+        settle(run, error)
+    return run.site.records.release(run.attempt.seq)
 
 
 def settle(run: Run, error: BaseException) -> Release | None:

@@ -1,6 +1,8 @@
 """A small image made of the static busybox of this machine, and what a test leaves on the engine, to be removed."""
 
+import contextlib
 import io
+import re
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -41,6 +43,8 @@ def image(client: Any, tag: str) -> str:
 @contextmanager
 def clean(client: Any, project: str) -> Iterator[None]:
     """Remove everything of a project from the engine afterwards."""
+    from docker.errors import ImageNotFound
+
     try:
         yield
     finally:
@@ -49,10 +53,12 @@ def clean(client: Any, project: str) -> Iterator[None]:
         for network in client.networks.list():
             if network.name.startswith(f"opsctl_{project}_"):
                 network.remove()
-        for kept in client.images.list():
-            for tag in kept.tags:
-                if tag.startswith(f"opsctl.keep/{project}/"):
-                    client.images.remove(tag)
+        for found in client.images.list():
+            names = [*found.tags, *found.attrs["RepoDigests"]]
+            for name in names:
+                if project in re.split(r"[/:@]", name):
+                    with contextlib.suppress(ImageNotFound):
+                        client.images.remove(name, force=True)
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:

@@ -180,6 +180,7 @@ def test_a_second_deploy_is_told_who_deploys(project: Opsctl) -> None:
         assert done.code == 10, done
         assert f"(pid {os.getpid()})" in done.stderr
         assert "opsctl deploy unlock web --env dev" in done.stderr
+        assert "a deploy is under way" in project("deploy", "plan", "web", "--env", "dev", check=True).stdout
         assert "locked by" in project("deploy", "status", "web", "--env", "dev", check=True).stdout
         unlocked = project("deploy", "unlock", "web", "--env", "dev", check=True)
         assert f"(pid {os.getpid()})" in unlocked.stdout
@@ -212,6 +213,7 @@ def test_an_unfinished_deploy_is_shown_and_then_recovered(project: Opsctl) -> No
     write(project, "three")
     done = project("deploy", "web", "--env", "dev", check=True)
     assert "was left unfinished" in done.stderr
+    assert "release 2 was " in done.stderr
     assert live(project) == "three"
     assert here.records.journal().state == "closed"
     assert [release.seq for release in here.history] == [1, 2, 3]

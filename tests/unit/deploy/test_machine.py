@@ -282,6 +282,16 @@ def test_control_c_at_any_point_leaves_one_whole_release(tmp_path: Path) -> None
     assert point > 20
 
 
+def test_control_c_in_a_recovery_does_not_go_on_to_deploy(world: World) -> None:
+    world.deploy("one")
+    with pytest.raises(StateUnknownError):
+        world.deploy("two", site=world.site(faults={"retire": [TransientError("gone")]}))
+    with pytest.raises(InterruptedRunError, match="while release 2 of web@dev was recovered"):
+        world.deploy("three", site=world.site(faults={"retire": [InterruptedRunError("cut")]}))
+    assert world.serving == "two"
+    world.check()
+
+
 def test_a_second_control_c_leaves_the_undoing_to_the_next_deploy(tmp_path: Path) -> None:
     for gap in range(1, 12):
         (tmp_path / str(gap)).mkdir()
