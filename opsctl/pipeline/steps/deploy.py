@@ -29,6 +29,7 @@ class DeployOptions(Model, frozen=True, kw_only=True):
         image: reference to take as it is, instead of building the service's own.
         version: what people call it; by default the tag or commit of the working tree.
         lock_wait: how long to wait for another deploy to end.
+        force: deploy although nothing would change, and take over what another state store deployed.
     """
 
     later: ClassVar[frozenset[str]] = frozenset({"to", "strategy", "rollout", "wait", "rollback"})
@@ -38,6 +39,7 @@ class DeployOptions(Model, frozen=True, kw_only=True):
     image: Text | None = None
     version: Text | None = None
     lock_wait: Duration = Duration(0)
+    force: bool = False
 
 
 class DeployKind:
@@ -79,6 +81,7 @@ class DeployKind:
             image=value_of(options.image),
             version=value_of(options.version),
             lock_wait=float(options.lock_wait),
+            force=options.force,
         )
         result = deploy(context.project, request, sink=context.sink)
         release = result.release
