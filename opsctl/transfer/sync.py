@@ -142,5 +142,5 @@ def _nonempty(tree: Tree, request: SyncRequest) -> Iterator[ObjectInfo]:
             f"{tree.store.url} holds nothing: --delete would empty the destination",
             hint="is it mounted, built, spelled right? --allow-empty-source says that it is meant",
         )
-    else:
+    elif not request.allow_empty_source:
         tree.refused.append(Refusal(tree.store.url, "it holds nothing", harmless=True))
