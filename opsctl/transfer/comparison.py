@@ -2,7 +2,7 @@
 
 A listing of S3 tells when an object was written, not the mtime that its metadata keeps. What is certain without a
 request is decided at once (`compare_listed`); the rest is left to a `Judge`, which runs where the copies run, several
-at a time. How this was chosen, and what it costs: docs/decisions/007-sync.md.
+at a time. How this was chosen, and what it costs: docs/decisions/012-sync.md.
 """
 
 from __future__ import annotations
