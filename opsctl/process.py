@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 from opsctl.errors import MissingToolError, StepFailedError, TransientError
 
@@ -134,8 +134,15 @@ class _Spawned:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def start(argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], files: tuple[int, int, int]) -> Started:
-    """Start a child in a session of its own and return at once.
+def start(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str],
+    files: tuple[int, int, int],
+    session: bool = True,
+) -> Started:
+    """Start a child in a process group of its own and return at once.
 
     Uses posix_spawn where nothing speaks against it, 0.2 ms cheaper a child than `subprocess.Popen`. The child inherits
     descriptors that are inheritable, as those that opsctl was started with are (a jobserver of make, for example).
@@ -145,6 +152,8 @@ def start(argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], file
         cwd: working directory; None for the current one, which is cheaper.
         env: the whole environment; its PATH is searched.
         files: descriptors of standard input, output and error.
+        session: in a session of its own, too, so that it has no terminal. Linux gives every session a scheduling
+            group (CONFIG_SCHED_AUTOGROUP), which costs 0.1 ms a child.
 
     Raises:
         MissingToolError: the program is not installed.
@@ -154,7 +163,7 @@ def start(argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], file
     program = _program(argv[0], env.get("PATH", os.defpath))
     try:
         if cwd is None and min(files) > _STANDARD_ERROR:
-            return _Spawned(_posix_spawn(program, argv, env, files))
+            return _Spawned(_posix_spawn(program, argv, env, files, session=session))
     except NotImplementedError:
         pass  # a C library without POSIX_SPAWN_SETSID
     except FileNotFoundError as error:
@@ -164,12 +173,14 @@ def start(argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], file
     return spawn(argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
 
 
-def _posix_spawn(program: str, argv: Sequence[str], env: Mapping[str, str], files: tuple[int, int, int]) -> int:
+def _posix_spawn(
+    program: str, argv: Sequence[str], env: Mapping[str, str], files: tuple[int, int, int], *, session: bool
+) -> int:
+    group: dict[str, Any] = {"setsid": True} if session else {"setpgroup": 0}
     actions = [(os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(files)]
     # Python ignores these two; programs expect them to end what they are sent to.
-    return os.posix_spawn(
-        program, list(argv), env, file_actions=actions, setsid=True, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
-    )
+    signals = [signal.SIGPIPE, signal.SIGXFSZ]
+    return os.posix_spawn(program, list(argv), env, file_actions=actions, setsigdef=signals, **group)
 
 
 @functools.lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from opsctl import process
 
-__all__ = ["GRACE", "Ended", "Launch", "Started", "Stream", "group_lives", "start"]
+__all__ = ["GRACE", "Ended", "Here", "Launch", "Started", "Stream", "group_lives", "start"]
 
 GRACE: Final = 10.0
 """Seconds between SIGTERM and SIGKILL; what docker stop gives, too."""
@@ -80,13 +80,33 @@ class Started:
     streams: dict[int, Stream]
 
 
-def start(launch: Launch, *, null: int, here: Path) -> Started:
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What children are started from.
+
+    Args:
+        directory: the current one.
+        null: descriptor of the null device, their standard input when they get none.
+        has_terminal: there is one that they must be kept from: a password prompt nobody sees would wait for ever. In a
+            session of its own a program that opens it gets an error at once.
+    """
+
+    directory: Path
+    null: int
+    has_terminal: bool
+
+    @classmethod
+    def now(cls) -> Here:
+        """Look around."""
+        return cls(Path.cwd(), os.open(os.devnull, os.O_RDONLY), _has_terminal())
+
+
+def start(launch: Launch, here: Here) -> Started:
     """Start a child.
 
     Args:
         launch: what to start.
-        null: descriptor of its standard input when it gets none.
-        here: the current directory.
+        here: from where.
 
     Raises:
         MissingToolError: the program is not installed.
@@ -103,12 +123,17 @@ def start(launch: Launch, *, null: int, here: Path) -> Started:
             ours[read] = name
             theirs.append(write)
         outputs = (theirs[0], theirs[-1])
-        stdin = null
+        stdin = here.null
         if launch.stdin is not None:
             stdin = _given(launch.stdin)
             theirs.append(stdin)
-        cwd = None if launch.cwd == here else launch.cwd
-        child = process.start(launch.argv, cwd=cwd, env=launch.env, files=(stdin, *outputs))
+        child = process.start(
+            launch.argv,
+            cwd=None if launch.cwd == here.directory else launch.cwd,
+            env=launch.env,
+            files=(stdin, *outputs),
+            session=here.has_terminal,
+        )
         exit_fd = _exit_fd(child)
     except BaseException:
         _close(ours)
@@ -126,6 +151,14 @@ def group_lives(group: int) -> bool:
         return False
     except PermissionError:
         return True
+    return True
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
     return True
 
 

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Orphans", "descendants", "send", "session", "variable"]
+__all__ = ["Orphans", "descendants", "group", "send", "variable"]
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PROC: Final = Path("/proc")
@@ -69,10 +69,10 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def session(pid: int) -> int:
-    """Return the session of a process: the pid of the step that it belongs to, unless it made its own; 0 if gone."""
+def group(pid: int) -> int:
+    """Return the process group of a process: the pid of the child that started it, unless it left; 0 if it is gone."""
     try:
-        return os.getsid(pid)
+        return os.getpgid(pid)
     except OSError:
         return 0
 
@@ -84,7 +84,7 @@ def variable(pid: int, name: str) -> str:
     except OSError:
         return ""
     prefix = f"{name}=".encode()
-    return next((entry[len(prefix) :].decode() for entry in data.split(b"\0") if entry.startswith(prefix)), "")
+    return next((os.fsdecode(entry[len(prefix) :]) for entry in data.split(b"\0") if entry.startswith(prefix)), "")
 
 
 def send(pid: int, number: signal.Signals) -> None:

@@ -1,6 +1,6 @@
 """Children of a run: many at once, one loop that sleeps until something happens.
 
-Each child has a session of its own, and is over when it, its process group and its orphans are gone (see
+Each child has a process group of its own, and is over when it, that group and its orphans are gone (see
 docs/decisions/005-pipelines.md). The loop waits in one selector for pipes, for the ends of children (a pidfd each), for
 signals and for the next deadline. Must not know what a step is.
 """
@@ -15,13 +15,12 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from opsctl import process
 from opsctl.pipeline import orphans
-from opsctl.pipeline.child import Ended, Launch, Stream, group_lives, start
+from opsctl.pipeline.child import Ended, Here, Launch, Stream, group_lives, start
 from opsctl.pipeline.orphans import Orphans
 
 __all__ = ["LINGER", "Children"]
@@ -88,8 +87,7 @@ class Children:
         self._finish = finish
         self._owner = owner
         self._linger = linger
-        self._null = os.open(os.devnull, os.O_RDONLY)
-        self._here = Path.cwd()
+        self._here = Here.now()
         self._orphans = Orphans()
         self._selector = selectors.DefaultSelector()
         self._running: dict[str, _Running] = {}
@@ -110,7 +108,7 @@ class Children:
         finally:
             self._orphans.close()
             self._selector.close()
-            os.close(self._null)
+            os.close(self._here.null)
 
     def __len__(self) -> int:
         return len(self._running)
@@ -132,7 +130,7 @@ class Children:
             StepFailedError: the working directory does not exist.
             OSError: the system refuses (too many processes, not executable).
         """
-        started = start(launch, null=self._null, here=self._here)
+        started = start(launch, self._here)
         self._register(_Running(key, launch, started.process, started.since, started.exit_fd, started.streams))
 
     def _register(self, running: _Running) -> None:
@@ -236,7 +234,7 @@ class Children:
         return [
             pid
             for pid in self._orphans.living(self._pids)
-            if orphans.session(pid) == leader
+            if orphans.group(pid) == leader
             or pid in running.family
             or orphans.variable(pid, self._owner) == running.key
         ]
