@@ -6,8 +6,9 @@
 
 Where things are: `yaml` and `yamltext` read; `nodes` is the tree; `shapes` are types compiled into what binds;
 `binder` collects every problem of a file; `scalars` and `dynamic` are the types of single values; `expressions` is the
-language; `context` is what expressions may read; `secrets` resolves references when they are needed; `models` is
-`opsctl.yaml`, `project` loads it, `schema` publishes it.
+language; `context` is what expressions may read; `secrets` resolves references when they are needed,
+`masking` hides the values in whatever is printed or recorded (`encodings`); `models` is `opsctl.yaml`, `project` loads
+it, `schema` publishes it.
 
 Knows nothing of stores, engines, deploys and pipelines: those bring their own models and bind them here.
 """

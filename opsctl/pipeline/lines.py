@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from opsctl.pipeline.masking import Masker
+from opsctl.config.masking import Masker
 
 __all__ = ["LONGEST_LINE", "LineReader", "without_escapes"]
 

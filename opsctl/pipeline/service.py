@@ -18,6 +18,7 @@ from opsctl import __version__
 from opsctl.config import secrets
 from opsctl.config.context import base_context
 from opsctl.config.expressions import Context
+from opsctl.config.masking import Masker
 from opsctl.config.project import LoadedProject
 from opsctl.errors import ConfigError, InterruptedRunError, Problem
 from opsctl.events import Sink, Status, discard
@@ -25,7 +26,6 @@ from opsctl.pipeline.inputs import InputValue, resolve_inputs
 from opsctl.pipeline.interrupts import Interrupts
 from opsctl.pipeline.journal import RUNS, Journal, new_run_id
 from opsctl.pipeline.loader import load_pipeline
-from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.model import Pipeline
 from opsctl.pipeline.plan import PipelinePlan, make_plan
 from opsctl.pipeline.processes import Children
@@ -205,7 +205,7 @@ def _secrets(pipeline: Pipeline, planned: PipelinePlan, masker: Masker, *, env: 
     for name in listed:
         values[name] = secrets.resolve(pipeline.file.secrets[name], env=env, cwd=pipeline.root)
         if not masker.add(values[name]):
-            from opsctl.pipeline.encodings import SHORTEST  # noqa: PLC0415 - see Masker.add
+            from opsctl.config.encodings import SHORTEST  # noqa: PLC0415 - see Masker.add
 
             at = pipeline.secret_origins[name]
             told = f"secret {name} has no line of {SHORTEST} characters, so it cannot be hidden in logs"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from opsctl.config.expressions import Context
+from opsctl.config.masking import Masker
 from opsctl.errors import OpsctlError, StepFailedError
 from opsctl.events import Message, Sink, SpanFinished, SpanStarted, Status
 from opsctl.pipeline.child import GRACE, Ended, Launch, Stream
@@ -14,7 +15,6 @@ from opsctl.pipeline.evaluation import evaluate
 from opsctl.pipeline.inputs import InputValue
 from opsctl.pipeline.journal import Journal
 from opsctl.pipeline.kinds import Command, OutputValue, Site
-from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.model import Pipeline, Step
 from opsctl.pipeline.projects import Surroundings
 from opsctl.pipeline.result import StepReport

@@ -10,13 +10,13 @@ from typing import Final, Protocol
 
 import msgspec
 
+from opsctl.config.masking import Masker
 from opsctl.config.scalars import Duration
 from opsctl.errors import OpsctlError, StepFailedError
 from opsctl.events import Event, Message, Output, SpanFinished, SpanStarted, Status
 from opsctl.pipeline.child import Ended, Launch, Stream
 from opsctl.pipeline.kinds import OutputValue
 from opsctl.pipeline.lines import LineReader
-from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.outputs import drop_outputs, read_outputs
 from opsctl.pipeline.talk import Done, Failed, Hide, Told, decode_message, problem_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.config.masking import Masker
 from opsctl.errors import DeployRolledBackError, InterruptedRunError, LockTimeoutError
 from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
 from opsctl.pipeline.child import Ended, Launch
-from opsctl.pipeline.masking import Masker
 from opsctl.pipeline.talk import Done, Hide, encode, failed, told
 from opsctl.pipeline.tasks import Report, ScriptTask, WorkTask
 

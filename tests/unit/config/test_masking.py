@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsctl.pipeline.encodings import SHORTEST
+from opsctl.config.encodings import SHORTEST
+from opsctl.config.masking import HIDDEN, Masker
 from opsctl.pipeline.lines import LineReader, without_escapes
-from opsctl.pipeline.masking import HIDDEN, Masker
 
 # "*" is left out: a secret that is made of the mask's own characters may come up beside a mask by chance.
 SECRET_TEXT = st.text(

@@ -1,6 +1,6 @@
-"""Hides secrets in whatever a run prints, records or reports.
+"""Hides secrets in whatever is printed, recorded or reported.
 
-A secret is searched for in every form of `opsctl.pipeline.encodings`. Everything found is replaced by `***`;
+A secret is searched for in every form of `opsctl.config.encodings`. Everything found is replaced by `***`;
 occurrences that overlap or touch become one.
 
 Works on bytes, because children print bytes, and because a secret must be found before anything decodes them.
@@ -36,7 +36,7 @@ class Masker:
         Returns:
             False when no line of it is long enough to be hidden: the caller must refuse it.
         """
-        from opsctl.pipeline.encodings import encodings  # noqa: PLC0415 - 10 ms, and most runs have no secret
+        from opsctl.config.encodings import encodings  # noqa: PLC0415 - 10 ms, and most runs have no secret
 
         found = encodings(value)
         self._known.update(found)
