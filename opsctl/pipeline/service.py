@@ -16,7 +16,7 @@ from pathlib import Path
 
 from opsctl import __version__
 from opsctl.config import secrets
-from opsctl.config.context import base_context
+from opsctl.config.context import base_context, hidden_names
 from opsctl.config.expressions import Context
 from opsctl.config.masking import Masker
 from opsctl.config.project import LoadedProject
@@ -63,6 +63,14 @@ class PipelineRequest:
         """The project that the pipeline belongs to."""
         return surroundings_of(self.file, cwd=self.cwd, env=self.env, project_file=self.project_file)
 
+    def load_project(self) -> LoadedProject:
+        """Read the project file.
+
+        Raises:
+            ConfigError: there is none, or it is wrong.
+        """
+        return load_for_steps(self.surroundings.project_file, self.overrides, cwd=self.cwd, env=self.env)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
@@ -90,13 +98,8 @@ def open_pipeline(request: PipelineRequest) -> Pipeline:
     Raises:
         ConfigError: with every problem of the file.
     """
-    surroundings = request.surroundings
-
-    def load_project() -> LoadedProject:
-        return load_for_steps(surroundings.project_file, request.overrides, cwd=request.cwd, env=request.env)
-
-    path = request.cwd / request.file
-    return load_pipeline(path, name=str(request.file), root=surroundings.root, load_project=load_project)
+    path, root = request.cwd / request.file, request.surroundings.root
+    return load_pipeline(path, name=str(request.file), root=root, load_project=request.load_project)
 
 
 def plan(request: PipelineRequest) -> PipelinePlan:
@@ -131,12 +134,15 @@ def run(request: RunRequest, sink: Sink = discard) -> RunResult:
     planned = make_plan(pipeline, inputs, context)
     masker = Masker()
     values = _secrets(pipeline, planned, masker, env=asked.env)
+    project_secrets = _project_secrets(pipeline, asked)
+    for value in project_secrets.values():
+        masker.add(value)
     run_id = new_run_id()
     particulars = Particulars(
         run_id=run_id,
         inputs={name: masker.mask(value) if isinstance(value, str) else value for name, value in inputs.items()},
         env=asked.env,
-        hidden=hidden_variables(pipeline.file),
+        hidden=hidden_variables(pipeline.file) | project_secrets.keys(),
         secrets=values,
         surroundings=asked.surroundings,
         overrides=asked.overrides,
@@ -196,6 +202,25 @@ def _context(pipeline: Pipeline, request: PipelineRequest, inputs: Mapping[str, 
     """Return the values that are known before a run."""
     env = {**request.env, **pipeline.file.env}
     return {**base_context(pipeline.root, env=env, hidden=hidden_variables(pipeline.file)), "inputs": inputs}
+
+
+def _project_secrets(pipeline: Pipeline, request: PipelineRequest) -> dict[str, str]:
+    """Return the variables that secrets of the project are read from, and what they hold.
+
+    They reach the steps that are about a service; a script gets them only when it lists them as its own.
+    """
+    project = pipeline.project
+    if project is None and request.surroundings.project_file is not None:
+        project = request.load_project()
+    if project is None:
+        return {}
+    places = project.project.environments.values()
+    lists = [
+        *(service.secrets for service in project.project.services.values()),
+        *(override.secrets for place in places for override in place.services.values()),
+    ]
+    names = hidden_names(ref for listed in lists for ref in listed.values())
+    return {name: request.env[name] for name in names if name in request.env}
 
 
 def _secrets(pipeline: Pipeline, planned: PipelinePlan, masker: Masker, *, env: Mapping[str, str]) -> dict[str, str]:

@@ -78,6 +78,18 @@ def test_text_of_an_input_is_never_read_as_an_expression(opsctl: Opsctl, workspa
     assert (workspace / "${{ env.HOME }}" / "app.txt").exists()
 
 
+def test_an_input_cannot_take_a_copy_out_of_its_destination(opsctl: Opsctl, workspace: Path) -> None:
+    (opsctl.cwd / "p.yaml").write_text(
+        "opsctl: 1\ninputs: {n: {}}\nsteps:\n  a: {copy: {from: [dist], to: 'file://outd/${{ inputs.n }}/'}}\n"
+    )
+    done = opsctl("run", "p.yaml", "--input", "n=../../escaped")
+    assert done.code == 3
+    assert "'..'" in done.stderr
+    assert not (workspace.parent / "escaped").exists()
+    (opsctl.cwd / "p.yaml").write_text("opsctl: 1\nsteps:\n  a: {copy: {from: [dist], to: 'file://x/../y'}}\n")
+    assert "p.yaml:3:28: a destination has no '..'" in opsctl("pipeline", "validate", "p.yaml").stderr
+
+
 def test_deploy_and_deploy_again(opsctl: Opsctl, workspace: Path) -> None:
     step = "  d: {deploy: {service: web, env: local, version: '1.0'}}\n"
     first = steps_of(opsctl, step)["d"]

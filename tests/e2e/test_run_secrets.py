@@ -115,3 +115,20 @@ def test_an_input_that_is_a_secret_by_mistake_is_not_recorded(opsctl: Opsctl) ->
     assert done.code == 0, done
     assert "[a] same" in done.stderr
     nowhere(opsctl.cwd, done)
+
+
+def test_a_secret_of_the_project_reaches_no_script_that_does_not_list_it(opsctl: Opsctl) -> None:
+    (opsctl.cwd / "opsctl.yaml").write_text(
+        "opsctl: 1\nproject: shop\nservices:\n"
+        "  web: {image: {name: web}, secrets: {DATABASE_URL: env:SHOP_DATABASE}}\n"
+        "environments:\n  dev: {target: {type: docker}, services: {web: {secrets: {OTHER: env:SHOP_OTHER}}}}\n"
+    )
+    (opsctl.cwd / "p.yaml").write_text(
+        "opsctl: 1\nsteps:\n"
+        "  a: {run: 'echo \"got ${SHOP_DATABASE-nothing} and ${SHOP_OTHER-nothing}\"'}\n"
+        f"  b: {{run: 'echo {SECRET}'}}\n"
+    )
+    done = opsctl("run", "p.yaml", env={"SHOP_DATABASE": SECRET, "SHOP_OTHER": SECRET[::-1]}, check=True)
+    assert "got nothing and nothing" in done.stderr
+    nowhere(opsctl.cwd / "none", done)
+    assert "[b] ***" in done.stderr

@@ -12,12 +12,15 @@ from opsctl.config.models import Model
 from opsctl.config.nodes import Fault
 from opsctl.config.project import LoadedProject
 from opsctl.config.scalars import Text
-from opsctl.errors import OpsctlError
+from opsctl.errors import OpsctlError, UsageError
 from opsctl.pipeline.kinds import Command, Site, StepKind, WorkContext, WorkKind, WorkResult
 from opsctl.pipeline.services import known
 from opsctl.pipeline.worker import work_command
 
 __all__ = ["KIND", "CopyOptions"]
+
+_CLIMBS = "a destination has no '..' segment: a value from outside could leave the place that the file names"
+_DOWN = "write the directory itself"
 
 
 class CopyOptions(Model, frozen=True, kw_only=True):
@@ -63,6 +66,8 @@ class CopyKind:
                     parse_url(url)
             except OpsctlError as error:
                 yield Fault(path, error.message, error.hint)
+        if climbs(known(options.to) or ""):
+            yield Fault(("to",), _CLIMBS, _DOWN)
 
     def describe(self, options: CopyOptions) -> str:
         """Return what goes where."""
@@ -76,6 +81,8 @@ class CopyKind:
         """Copy."""
         from opsctl.transfer import CopyRequest, copy  # noqa: PLC0415 - in the worker only
 
+        if climbs(str(options.to)):
+            raise UsageError(f"copy to {str(options.to)!r}: {_CLIMBS}", hint=_DOWN)
         request = CopyRequest(
             sources=tuple(map(str, options.from_)),
             destination=str(options.to),
@@ -87,6 +94,11 @@ class CopyKind:
         result = copy(request, sink=context.sink, span="")
         detail = f"{result.copied} object{'' if result.copied == 1 else 's'} to {options.to}"
         return WorkResult({"objects": result.copied, "bytes": result.bytes}, detail)
+
+
+def climbs(url: str) -> bool:
+    """Say whether a destination goes upwards somewhere."""
+    return ".." in url.split("/")
 
 
 KIND = CopyKind()
