@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.program import Opsctl
+from harness.program import PROGRAM, Opsctl
 from opsctl.deploy.model import Slot
 from opsctl.deploy.records import Records
 from opsctl.storage import open_store
@@ -125,3 +125,22 @@ def test_a_killed_run_leaves_a_journal_that_can_be_read(opsctl: Opsctl) -> None:
     for pid in pids(opsctl.cwd):
         if lives(pid):
             os.killpg(pid, signal.SIGKILL)
+
+
+def test_ctrl_c_on_a_terminal_stops_the_steps_which_have_none(opsctl: Opsctl) -> None:
+    (opsctl.cwd / "p.yaml").write_text("""\
+opsctl: 1
+steps:
+  a: {run: '(exec 3</dev/tty) 2>/dev/null && echo has one || echo has none; touch ready; echo $$ >> pids; sleep 1000'}
+""")
+    # A pseudo terminal whose foreground job is opsctl; what is written to it is typed.
+    argv = ["script", "-qec", f"{PROGRAM} run p.yaml --log-format plain --color never", "/dev/null"]
+    with subprocess.Popen(
+        argv, cwd=opsctl.cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as child:
+        until((opsctl.cwd / "ready").exists)
+        until((opsctl.cwd / "pids").exists)
+        stdout, _ = child.communicate("\x03", timeout=60)
+    assert child.returncode == 130, stdout
+    assert "[a] has none" in stdout
+    assert not [pid for pid in pids(opsctl.cwd) if lives(pid)]
