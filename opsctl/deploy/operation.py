@@ -22,8 +22,8 @@ from opsctl.deploy.target import Held, Materials, TargetState
 from opsctl.deploy.undo import recover, settle
 from opsctl.deploy.verdict import failed
 from opsctl.errors import ConflictError, NotFoundError
+from opsctl.identity import is_gone
 from opsctl.state import Lease
-from opsctl.state.identity import is_gone
 
 __all__ = ["DeployResult", "Terms", "Want", "Wanted", "carry_out", "propose", "survey"]
 

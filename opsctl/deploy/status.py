@@ -13,8 +13,8 @@ from opsctl.deploy.operation import survey
 from opsctl.deploy.target import Held
 from opsctl.errors import OpsctlError
 from opsctl.events import Sink, discard
+from opsctl.identity import is_gone
 from opsctl.state import LeaseRecord
-from opsctl.state.identity import is_gone
 
 __all__ = ["HeldView", "Lock", "SlotStatus", "Unfinished", "status"]
 

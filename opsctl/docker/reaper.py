@@ -7,12 +7,12 @@ removes those whose owner is dead, when that can be seen from here, and those wh
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
-from pathlib import Path
+import re
+from typing import Final
 
 from opsctl.docker.engine import Engine
 from opsctl.docker.model import ContainerState, Labels
+from opsctl.identity import Identity, current_identity, is_gone
 
 __all__ = ["EXPIRES_LABEL", "OWNER_LABEL", "abandoned", "labels", "reap"]
 
@@ -22,10 +22,12 @@ EXPIRES_LABEL = "opsctl.test.expires"
 MARGIN_SECONDS = 60.0
 """What creating, starting and removing may take on top of the time a container is needed for."""
 
+_OWNER: Final = re.compile(r"(?P<boot>[^/]*)/(?P<namespace>[^/]*)/(?P<pid>[0-9]{1,10})\.(?P<started>[0-9]{1,20})")
+
 
 def labels(engine: Engine, *, seconds: float) -> Labels:
     """Return the labels of a container that this process needs for so many seconds."""
-    return {OWNER_LABEL: _owner(os.getpid()), EXPIRES_LABEL: f"{engine.time() + seconds + MARGIN_SECONDS:.0f}"}
+    return {OWNER_LABEL: _owner(), EXPIRES_LABEL: f"{engine.time() + seconds + MARGIN_SECONDS:.0f}"}
 
 
 def abandoned(engine: Engine) -> list[ContainerState]:
@@ -44,31 +46,18 @@ def reap(engine: Engine) -> list[str]:
 
 
 def _abandoned(container: ContainerState, now: float) -> bool:
-    owner = container.labels[OWNER_LABEL]
-    place, _, process = owner.rpartition("/")
-    if place == _place() and owner != _owner(int(process.partition(".")[0] or 0)):
+    owner = _OWNER.fullmatch(container.labels[OWNER_LABEL])
+    if owner and is_gone(_identity(owner)):
         return True
     with contextlib.suppress(ValueError):
         return float(container.labels.get(EXPIRES_LABEL, "0")) < now
     return True
 
 
-def _owner(pid: int) -> str:
-    """Name a process for ever: a number is used again, together with its start time it is not."""
-    return f"{_place()}/{pid}.{_started(pid)}"
+def _owner() -> str:
+    me = current_identity()
+    return f"{me.boot}/{me.namespace}/{me.pid}.{me.started}"
 
 
-def _place() -> str:
-    """Name the machine since its boot, and the process namespace: only there a number means the same process."""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
-    return platform.node()
-
-
-def _started(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot; "" when there is no such process."""
-    with contextlib.suppress(OSError):
-        # The name of the program, in parentheses, may hold anything; field 22 is counted from behind it.
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19]
-    return ""
+def _identity(owner: re.Match[str]) -> Identity:
+    return Identity("", "", int(owner["pid"]), owner["boot"], owner["namespace"], int(owner["started"]))

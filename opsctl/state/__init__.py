@@ -5,10 +5,10 @@
         releases.update(lambda now: (now or Releases()).plus(new), fence=lease.fence)
         lease.check()   # before each side effect that no store can refuse
 
-`records` owns what is written and how a race is lost; `leases` who may write; `identity` how a dead process is known.
+`records` owns what is written and how a race is lost; `leases` who may write.
 """
 
-from opsctl.state.identity import Identity, current_identity
+from opsctl.identity import Identity, current_identity
 from opsctl.state.leases import Lease, LeaseRecord, acquire, force_release, inspect_lock
 from opsctl.state.records import Document, Saved, StateStore, state_store
 

@@ -3,7 +3,7 @@
 The lock is a record. Whoever replaces it by compare-and-swap holds it, and a thread rewrites it every third of its
 time to live. It may be taken from a holder
 
-- that released it, or whose process is certainly gone (same boot, same PID namespace, see `identity`): at once;
+- that released it, or whose process is certainly gone (same boot, same PID namespace, see `opsctl.identity`): at once;
 - that has not rewritten it for the time to live, as watched by the one who wants it, on its own clock. Clocks of
   two machines are never compared; the times in the record are for people.
 
@@ -29,7 +29,7 @@ import msgspec
 
 from opsctl.errors import ConflictError, LockTimeoutError, OpsctlError, TransientError
 from opsctl.events import Message, Sink, discard
-from opsctl.state.identity import Identity, current_identity, is_gone
+from opsctl.identity import Identity, current_identity, is_gone
 from opsctl.state.records import ATTEMPTS, Document, Saved
 from opsctl.storage import Store
 

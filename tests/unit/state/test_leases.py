@@ -16,7 +16,6 @@ import pytest
 from opsctl.errors import ConfigError, ConflictError, LockTimeoutError, TransientError
 from opsctl.events import Message
 from opsctl.state import Identity, acquire, current_identity, force_release, inspect_lock, leases
-from opsctl.state.identity import is_gone
 from opsctl.state.records import Document
 from opsctl.storage import ObjectInfo, Store, open_store
 from opsctl.storage.backends.memory import MemoryStore
@@ -303,20 +302,3 @@ def test_a_stopped_holder_finds_its_late_write_refused(store: Store, holder: Hol
     with pytest.raises(ConflictError, match="newer lock"):
         record.update(lambda _: "late", fence=fence)
     assert record.read().value == "new"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"boot": ""}, {"boot": "other"}, {"namespace": ""}, {"namespace": "pid:[1]"}, {"started": 0}],
-    ids=["unknown-boot", "other-boot", "unknown-namespace", "other-container", "unknown-start"],
-)
-def test_a_process_that_cannot_be_seen_from_here_is_never_taken_for_dead(changes: dict[str, Any]) -> None:
-    dead = msgspec.structs.replace(current_identity(), pid=2**22 + 1)
-    assert is_gone(dead)
-    assert not is_gone(msgspec.structs.replace(dead, **changes))
-
-
-def test_a_process_id_that_is_used_again_is_not_the_holder() -> None:
-    me = current_identity()
-    assert not is_gone(me)
-    assert is_gone(msgspec.structs.replace(me, started=me.started + 1))

@@ -2,7 +2,8 @@
 
 A process id alone is used again. Together with the boot of the machine, the PID namespace (containers of one host
 share the boot, not the numbers) and the time the process started it names one process only. Read from proc(5); where
-that is missing nothing is ever certain, and only the lease counts.
+that is missing, hides processes (`hidepid`) or counts those of another namespace, nothing is ever certain, and only
+a lease or a deadline counts.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def current_identity() -> Identity:
         pid=os.getpid(),
         boot=_boot(),
         namespace=_namespace(),
-        started=_started(os.getpid()),
+        started=_started(_text(f"/proc/{os.getpid()}/stat")),
     )
 
 
@@ -58,7 +59,8 @@ def is_gone(identity: Identity) -> bool:
         return False
     if identity.boot != _boot() or identity.namespace != _namespace():
         return False
-    return _started(identity.pid) != identity.started
+    status = _text(f"/proc/{identity.pid}/stat")
+    return _started(status) != identity.started if status else _has_no_process(identity.pid)
 
 
 @functools.cache
@@ -68,15 +70,33 @@ def _boot() -> str:
 
 def _namespace() -> str:
     try:
-        return str(Path("/proc/self/ns/pid").readlink())
+        # After `unshare --pid` without a mount, /proc still counts the processes of the namespace around.
+        is_ours = str(Path("/proc/self").readlink()) == str(os.getpid())
+        return str(Path("/proc/self/ns/pid").readlink()) if is_ours else ""
     except OSError:
         return ""
 
 
-def _started(pid: int) -> int:
-    """Return when the process started, 0 when it is not there or only waits, dead, for its parent to notice."""
+def _has_no_process(pid: int) -> bool:
+    """Say whether a number that /proc does not show is certainly nobody's.
+
+    Under `hidepid` /proc is silent about processes of others, the first one among them; kill(2) still tells.
+    """
+    if not _text("/proc/1/stat"):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass  # somebody else's, which proves that it is there, or no number of a process at all
+    return False
+
+
+def _started(status: str) -> int:
+    """Return when a process started, 0 when it only waits, dead, for its parent to notice; from `/proc/PID/stat`."""
     # The name of the program, in parentheses, may hold anything; the fields that follow it do not.
-    fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = status.rpartition(")")[2].split()
     alive = len(fields) > _STARTED_FIELD - 3 and fields[0] not in {"Z", "X"}
     return int(fields[_STARTED_FIELD - 3]) if alive else 0
 
