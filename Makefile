@@ -49,7 +49,8 @@ bench-start: $(VENV)/.dev ## how long `opsctl --version` and `--help` take
 	$(BIN)/python benchmarks/start.py
 
 clean: ## remove all that the other targets made, also from the Docker engine
-	@if [ -e $(VENV)/.demo ]; then $(BIN)/python .ci/clean-engine; fi
+	@if [ -e $(VENV)/.demo ]; then $(BIN)/python .ci/clean-engine; \
+	elif [ -e .opsctl ]; then echo "opsctl: $(VENV) is gone, so the Docker engine was not looked at; make demo clean does both" >&2; fi
 	rm -rf $(VENV) .tools .opsctl build dist *.egg-info examples/shop/dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

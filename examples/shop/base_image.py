@@ -69,7 +69,7 @@ def main(name):
         pass
     repository, _, tag = name.rpartition(":")
     changes = [
-        f'LABEL shop.python="{label}" opsctl.project=opsctl-demo',
+        f'LABEL shop.python="{label}"',
         "ENV PATH=/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1",
     ]
     client.api.import_image_from_data(root_tar(), repository=repository, tag=tag, changes=changes)
