@@ -68,7 +68,7 @@ class Registry:
 
     def _missing(self, name: str, error: ModuleNotFoundError) -> MissingToolError:
         extra = self.extras.get(name)
-        hint = f"install it with: pip install 'opsctl[{extra}]'" if extra else f"install {error.name}"
+        hint = f"install the extra {extra!r} of opsctl" if extra else f"install {error.name}"
         return MissingToolError(f"{self.kind} {name!r} needs the Python module {error.name!r}", hint=hint)
 
 

@@ -1,6 +1,6 @@
 """Conformance suites for authors of plug-ins: what every store (and later executor, deploy target, log format) must do.
 
-Needs pytest (`pip install 'opsctl[test]'`); nothing else in opsctl imports this package.
+Needs pytest (the extra `test` of opsctl); nothing else in opsctl imports this package.
 """
 
 import pytest

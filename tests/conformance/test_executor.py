@@ -81,7 +81,7 @@ def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delitem(sys.modules, "opsctl.execution.dask", raising=False)
     with pytest.raises(MissingToolError) as caught:
         open_executor("dask")
-    assert caught.value.hint == "install it with: pip install 'opsctl[dask]'"
+    assert caught.value.hint == "install the extra 'dask' of opsctl"
 
 
 def test_an_address_is_refused_where_it_means_nothing() -> None:

@@ -10,7 +10,8 @@ __all__ = ["SERVER"]
 
 
 def _missing() -> str | None:
-    return None if importlib.util.find_spec("gcp_storage_emulator") else "not installed: pip install 'opsctl[test]'"
+    found = importlib.util.find_spec("gcp_storage_emulator")
+    return None if found else "not installed: install the extra 'test' of opsctl"
 
 
 def _command(_data: Path, port: int) -> Command:

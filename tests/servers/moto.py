@@ -10,7 +10,7 @@ __all__ = ["SERVER"]
 
 
 def _missing() -> str | None:
-    return None if importlib.util.find_spec("moto") else "not installed: pip install 'opsctl[test]'"
+    return None if importlib.util.find_spec("moto") else "not installed: install the extra 'test' of opsctl"
 
 
 def _command(_data: Path, port: int) -> Command:
