@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pips in one environment would disturb each other
-.PHONY: help demo test soak lint format bench-pipelines bench-start clean
+.PHONY: help demo test soak lint format reference bench-pipelines bench-start clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: $(VENV)/.dev ## style, types, layers, and the workflow of GitHub
 format: $(VENV)/.dev ## put the code in the one layout, with the fixes that ruff holds to be safe
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+reference: $(VENV)/.dev ## write docs/reference.md anew from the schemas
+	$(BIN)/python docs/make_reference.py
 
 bench-pipelines: $(VENV)/.dev ## the scheduler against make, ninja and doit
 	$(BIN)/python benchmarks/pipelines.py

@@ -130,3 +130,17 @@ def test_the_matcher_finds_a_difference() -> None:
     assert pattern("a ... c\n...\nend").fullmatch("a b c\nx\ny\nend\n")
     assert not pattern("a\nb").fullmatch("a\nc\n")
     assert not pattern("a").fullmatch("a\nmore\n")
+
+
+def test_the_reference_is_what_the_schemas_say() -> None:
+    script = "import make_reference; print(make_reference.page(), end='')"
+    made = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT / "docs", text=True)
+    assert made == (ROOT / "docs" / "reference.md").read_text(), "run: make reference"
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
