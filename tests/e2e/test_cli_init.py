@@ -16,6 +16,12 @@ FILES = ["opsctl.yaml", *PIPELINES, ".github/workflows/opsctl.yml", ".opsctl/.gi
 TEST = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test(self): ...\n"
 
 
+def files(shop: Path) -> list[str]:
+    """Return what is written: a page too where there is nothing that could be released."""
+    empty = not (shop / "shop.py").exists()
+    return [*FILES, *(["public/index.html"] if empty else [])]
+
+
 @pytest.fixture(params=["nothing", "python", "docker"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A directory as people have them before they know opsctl."""
@@ -29,8 +35,10 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_what_is_written_is_right(opsctl: Opsctl, shop: Path) -> None:
+    expected = files(shop)
     done = opsctl("init", "--name", "shop", "-o", "json", check=True)
-    assert json.loads(done.stdout) == {"project": "shop", "written": FILES, "kept": []}
+    assert "before the workflow can run: set the repository variable OPSCTL_PACKAGE" in done.stderr
+    assert json.loads(done.stdout) == {"project": "shop", "written": expected, "kept": []}
     opsctl("config", "check", check=True)
     for name in PIPELINES:
         opsctl("pipeline", "validate", name, check=True)
@@ -63,6 +71,7 @@ def test_a_second_time_changes_nothing(opsctl: Opsctl, shop: Path) -> None:
     (shop / "opsctl.yaml").write_text("mine")
     done = opsctl("init", check=True)
     assert done.stdout.splitlines() == [f"kept   {name}" for name in FILES]
+    assert "OPSCTL_PACKAGE" not in done.stderr
     assert (shop / "opsctl.yaml").read_text() == "mine"
 
 

@@ -10,7 +10,7 @@ import click
 from opsctl.cli.groups import Command
 from opsctl.cli.output.ansi import clean, paint
 from opsctl.cli.runtime import Runtime
-from opsctl.cli.starter import Planted, make_files, plant, survey
+from opsctl.cli.starter import HOW_TO_INSTALL, Planted, make_files, plant, survey
 from opsctl.cli.starter.survey import to_name
 from opsctl.errors import UsageError
 from opsctl.events import Message
@@ -35,6 +35,8 @@ def init(runtime: Runtime, directory: Path, name: str | None) -> None:
         raise UsageError(f"{chosen!r} is no name for a project", hint=f"for example {to_name(chosen)!r}")
     planted = plant(root, make_files(replace(found, name=chosen)), project=chosen)
     runtime.show(planted, text=_text)
+    if any(name.startswith(".github/") for name in planted.written):
+        runtime.sink(Message("", f"before the workflow can run: {HOW_TO_INSTALL}"))
     runtime.sink(Message("", "next: opsctl config check, opsctl doctor, opsctl run pipelines/ci.yaml"))
 
 

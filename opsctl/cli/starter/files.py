@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from typing import Final
 
-from opsctl import __version__
-from opsctl.cli.starter.survey import Findings
+from opsctl.cli.starter.survey import NOT_SHIPPED, Findings
 
-__all__ = ["make_files"]
+__all__ = ["HOW_TO_INSTALL", "make_files"]
 
 # The same pinned actions as in opsctl's own workflow.
 CHECKOUT: Final = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
 SETUP_PYTHON: Final = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405 # v6.2.0"
+
+HOW_TO_INSTALL: Final = (
+    "set the repository variable OPSCTL_PACKAGE to a wheel file, to the URL of a wheel with its #sha256=..., "
+    "or to git+https://... pinned to a commit"
+)
+"""No package index is asked for `opsctl`: under that name it would install the code of others."""
+
+_MANY: Final = 20
+"""Names of files in an artifact; more of them are not listed one by one."""
+_OWN = (".*", "test_*", *sorted(NOT_SHIPPED))
+_PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{0}</title>
+<h1>{0}</h1>
+</html>
+"""
 
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
 def make_files(found: Findings) -> dict[str, str]:
     """Return path -> text of the files to write."""
+    site = {} if found.dockerfile or found.site or found.files else {"public/index.html": _PAGE.format(found.name)}
     return {
         "opsctl.yaml": _project(found),
         "pipelines/ci.yaml": _ci(found),
@@ -25,6 +43,7 @@ def make_files(found: Findings) -> dict[str, str]:
         ".github/workflows/opsctl.yml": _workflow(found),
         # Releases, locks and journals of this machine; the directory ignores itself.
         ".opsctl/.gitignore": "*\n",
+        **site,
     }
 
 
@@ -55,18 +74,29 @@ def _image_service(found: Findings) -> str:
 
 
 def _file_service(found: Findings) -> str:
-    included = "".join(f"        - {_scalar(name)}\n" for name in found.files) or "        - '*'\n"
+    include, exclude = _released(found)
     return f"""\
     artifact:
       include:
-{included}"""
+{_items(include)}{f"      exclude:{chr(10)}{_items(exclude)}" if exclude else ""}"""
+
+
+def _released(found: Findings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a release of files holds, and what not; never what only opsctl and its pipelines need."""
+    if found.site or not found.files:
+        return (found.site or "public/",), ()
+    return (found.files, ()) if len(found.files) <= _MANY else (("*",), _OWN)
+
+
+def _items(names: tuple[str, ...]) -> str:
+    return "".join(f"        - {_scalar(name)}\n" for name in names)
 
 
 def _ci(found: Findings) -> str:
     steps = ["  validate:\n    run: opsctl config check\n"]
     before = "validate"
     if found.test:
-        steps.append(f"  test:\n    needs: [validate]\n    run: {found.test}\n")
+        steps.append(f"  test:\n    needs: [validate]\n    run: {_script(found.test)}\n")
         before = "test"
     if found.dockerfile:
         steps.append(f"  image:\n    needs: [{before}]\n    build: {{service: {_plain(found.name)}}}\n")
@@ -128,9 +158,18 @@ jobs:
         with:
           python-version: '3.13'
 {install}\
-      - run: pip install opsctl=={__version__}
+      - name: install opsctl
+        env:
+          OPSCTL_PACKAGE: ${{{{ vars.OPSCTL_PACKAGE }}}}
+        run: |
+          pip install "${{OPSCTL_PACKAGE:?{HOW_TO_INSTALL}}}"
       - run: opsctl run pipelines/ci.yaml
 """
+
+
+def _script(text: str) -> str:
+    """Return a script as the value of `run:`; one of several lines as a block."""
+    return text if "\n" not in text else "|\n" + "\n".join(f"      {line}" for line in text.splitlines())
 
 
 def _plain(name: str) -> str:

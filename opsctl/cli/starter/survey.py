@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from opsctl.cli.starter.tests import PYTHON, to_command, uses_pytest
 from opsctl.config.models import DEPLOY_VERBS
 from opsctl.docker import dockerfile
 from opsctl.errors import LocalIOError, NotFoundError
 
-__all__ = ["Findings", "survey", "to_name"]
+__all__ = ["NOT_SHIPPED", "Findings", "survey", "to_name"]
 
 LONGEST: Final = 40
-_MANY: Final = 20
-"""Names of files in an artifact; more of them are not listed one by one."""
-_PYTHON = ("pyproject.toml", "setup.py", "setup.cfg")
 _EXTRAS = ("test", "tests", "dev")
-_NOT_SHIPPED = frozenset(
+NOT_SHIPPED = frozenset(
     {"build", "dist", "docs", "node_modules", "pipelines", "test", "tests", "venv", "opsctl.yaml", "Makefile"}
 )
 
@@ -33,8 +31,9 @@ class Findings:
         dockerfile: there is one.
         port: what the Dockerfile exposes first, None for nothing.
         install: command that installs it for its tests, "" where it is no Python project.
-        test: command that runs its tests, "" where none was recognised.
+        test: script that runs its tests, and fails when there were none; "" where none was recognised.
         files: files and directories at the top that a release could be made of.
+        site: directory that is made to be published ("public/"), "" where there is none.
         branch: the current branch of its repository, "main" where there is none.
     """
 
@@ -44,6 +43,7 @@ class Findings:
     install: str = ""
     test: str = ""
     files: tuple[str, ...] = ()
+    site: str = ""
     branch: str = "main"
 
 
@@ -62,8 +62,9 @@ def survey(root: Path) -> Findings:
             dockerfile=(root / "Dockerfile").is_file(),
             port=_port(root / "Dockerfile"),
             install=_install_command(root),
-            test=_test_command(root),
+            test=to_command(root),
             files=_shipped(root),
+            site=_site(root),
             branch=_branch(root),
         )
     except OSError as error:
@@ -89,27 +90,14 @@ def _port(path: Path) -> int | None:
     return None
 
 
-def _test_command(root: Path) -> str:
-    if re.search(r"^test\s*:", _text(root / "Makefile"), re.MULTILINE):
-        return "make test"
-    has_tests = (root / "tests").is_dir() or (root / "test").is_dir() or any(root.glob("test_*.py"))
-    if not has_tests or not any(root.glob("**/test_*.py")):
-        return ""
-    return "python -m pytest" if _uses_pytest(root) else "python -m unittest discover"
-
-
-def _uses_pytest(root: Path) -> bool:
-    named = any("pytest" in _text(root / name) for name in (*_PYTHON, "requirements.txt", "tox.ini"))
-    return named or (root / "conftest.py").is_file()
-
-
 def _install_command(root: Path) -> str:
-    if not any((root / name).is_file() for name in _PYTHON):
-        return ""
+    pytest = uses_pytest(root)
+    if not any((root / name).is_file() for name in PYTHON):
+        return "pip install pytest" if pytest else ""
     extra = next((name for name in _EXTRAS if name in _extras(root)), "")
     if extra:
         return f"pip install --editable '.[{extra}]'"
-    return f"pip install --editable .{' pytest' if _uses_pytest(root) else ''}"
+    return f"pip install --editable .{' pytest' if pytest else ''}"
 
 
 def _extras(root: Path) -> list[str]:
@@ -122,12 +110,18 @@ def _extras(root: Path) -> list[str]:
 
 def _shipped(root: Path) -> tuple[str, ...]:
     names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in root.iterdir() if _may_ship(path))
-    kept = [name for name in names if not name.endswith("/") or any((root / name).rglob("*.*"))]
-    return tuple(kept) if len(kept) <= _MANY else ()
+    return tuple(name for name in names if not name.endswith("/") or any((root / name).rglob("*.*")))
+
+
+def _site(root: Path) -> str:
+    """Return the directory that is made to be published; `dist` may as well hold packages."""
+    if (root / "public").is_dir() and any((root / "public").iterdir()):
+        return "public/"
+    return next((f"{name}/" for name in ("site", "dist") if (root / name / "index.html").is_file()), "")
 
 
 def _may_ship(path: Path) -> bool:
-    known = not path.name.startswith((".", "test_")) and path.name not in _NOT_SHIPPED
+    known = not path.name.startswith((".", "test_")) and path.name not in NOT_SHIPPED
     return known and not path.is_symlink() and path.name.encode("utf-8", "replace").decode() == path.name
 
 
