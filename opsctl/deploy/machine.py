@@ -95,7 +95,7 @@ def _take(run: Run, stage: Stage) -> None:
         with run.site.work(stage) as work:
             work.detail = STAGES[stage](run, work)
     finally:
-        taken = StageRun(stage, started, round(work.seconds, 3), work.status, work.detail)
+        taken = StageRun(stage, started, round(work.seconds, 3), work.status, run.site.secrecy.mask(work.detail))
         run.attempt = msgspec.structs.replace(run.attempt, stages=(*run.attempt.stages, taken))
 
 
@@ -150,7 +150,7 @@ def _switch(run: Run, _: Work) -> str:
 
 def _bake(run: Run, _: Work) -> str:
     # The place of the log gate: what serves is looked at once more, before the way back is given up.
-    probe = run.site.target.probe(run.revision)
+    probe = run.site.probe(run.revision)
     if not probe.alive or not probe.passed:
         raise StepFailedError(f"release {run.attempt.revision} failed as soon as it served: {probe.detail}")
     if run.process is not None and probe.process != run.process:
@@ -206,7 +206,7 @@ def pass_gate(site: Site, lease: Lease, revision: Revision) -> tuple[tuple[str, 
     """
     gate = Gate(revision.health, started=time.monotonic())
     while True:
-        probe = site.target.probe(revision)
+        probe = site.probe(revision)
         verdict = gate.see(probe, now=time.monotonic())
         if verdict.state == "passed":
             return probe.process, verdict.detail

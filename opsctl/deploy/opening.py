@@ -18,6 +18,7 @@ from opsctl.deploy.model import Git, HealthPolicy, Slot, Spec, counted
 from opsctl.deploy.operation import Want, Wanted
 from opsctl.deploy.plan import Desired
 from opsctl.deploy.records import Records
+from opsctl.deploy.secrecy import Secrecy
 from opsctl.deploy.site import Site
 from opsctl.deploy.target import HasEngine, Materials, Target, TargetContext
 from opsctl.deploy.targets import plugin_of
@@ -76,6 +77,8 @@ def open_place(
     plugin, slot = plugin_of(bound.kind), Slot(loaded.project.project, env, service)
     if image and plugin.needs != "image":
         raise UsageError(f"environment {env} deploys files (type: {bound.kind}): an image means nothing there")
+    secrecy = Secrecy()
+    told = secrecy.sink(sink)
     with ExitStack() as stack:
         records = stack.enter_context(open_records(loaded, slot))
         context = TargetContext(
@@ -83,11 +86,11 @@ def open_place(
             base=loaded.root,
             state=records.url,
             stores=loaded.project.stores,
-            sink=sink,
+            sink=told,
             span=f"deploy:{slot}",
         )
         target = stack.enter_context(closing(plugin.open(bound.options, context)))
-        supply = _supply(loaded, slot, target, image=image, sink=sink)
+        supply = _supply(loaded, slot, target, image=image, sink=told)
         site = Site(
             slot=slot,
             target=target,
@@ -95,9 +98,14 @@ def open_place(
             resolve=lambda references: _resolved(loaded, references),
             supply=supply,
             sink=sink,
+            secrecy=secrecy,
             parent=parent,
         )
-        yield Place(loaded, config, site, supply)
+        try:
+            yield Place(loaded, config, site, supply)
+        except BaseException as error:
+            secrecy.mask_error(error)
+            raise
 
 
 def wanted_by(place: Place, *, version: str = "") -> Want:
@@ -154,6 +162,8 @@ def _image(place: Place, supply: ImageSupply) -> Wanted:
     config, loaded = place.service, place.loaded
     source = supply.look()
     references = {name: str(ref) for name, ref in config.secrets.items()}
+    values = _resolved(loaded, references)
+    _refuse_exposed(place, values)
     push, why = supply.pushed
     desired = Desired(
         spec=Spec(
@@ -175,9 +185,21 @@ def _image(place: Place, supply: ImageSupply) -> Wanted:
     return Wanted(
         desired=desired,
         image=source.image if source.image.id else None,
-        materials=Materials(secrets=_resolved(loaded, references)),
+        materials=Materials(secrets=values),
         health=HealthPolicy.of(config.health),
     )
+
+
+def _refuse_exposed(place: Place, values: Mapping[str, str]) -> None:
+    """Refuse what could not be kept out of logs, before anything happens."""
+    place.site.secrecy.hide(values)
+    exposed = place.site.secrecy.exposed
+    if exposed:
+        from opsctl.config.encodings import SHORTEST  # noqa: PLC0415 - see Masker.add
+
+        why = f"has no line of {SHORTEST} characters, so it cannot be hidden in logs"
+        hint = "use a longer one; a value that is not secret belongs into env:"
+        raise ConfigError([Problem(place.loaded.name, 0, 0, f"secret {name} {why}", hint) for name in exposed])
 
 
 def _git(loaded: LoadedProject) -> Git:

@@ -108,6 +108,7 @@ def carry_out(site: Site, want: Want, terms: Terms) -> DeployResult:
         book = site.records.open_journal(lease)
         recovered = recover(site, lease, book)
         wanted = want(site.records.current())
+        site.secrecy.hide(wanted.materials.secrets)
         situation = survey(site, wanted)
         plan = _plan(wanted, situation, terms)
         if plan.blocked:
@@ -122,7 +123,7 @@ def carry_out(site: Site, want: Want, terms: Terms) -> DeployResult:
 
 def _locked(site: Site, terms: Terms) -> Lease:
     purpose = f"deploy of {site.slot}"
-    return site.records.lock(purpose=purpose, wait=terms.lock_wait, ttl=terms.lock_ttl, sink=site.sink)
+    return site.records.lock(purpose=purpose, wait=terms.lock_wait, ttl=terms.lock_ttl, sink=site.tell)
 
 
 def propose(site: Site, want: Want, terms: Terms) -> DeployPlan:

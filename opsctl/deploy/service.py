@@ -1,6 +1,6 @@
 """What commands and pipelines ask of this package: deploy, plan, roll back, history, unlock.
 
-    loaded = load_project(target_models=opsctl.deploy.targets.options_of)
+    loaded = load_project(target_models=opsctl.deploy.targets.options_of, store_rules=opsctl.storage.rules.STORE_RULES)
     result = deploy(loaded, DeployRequest(service="web", env="prod"), sink=sink)
 
 The values are in `opsctl.deploy.model` and `plan`; how it is done is in `operation` and `machine`.

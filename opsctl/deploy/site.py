@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from opsctl.deploy.model import Attempt, ImageRecord, Slot
 from opsctl.deploy.records import Records
-from opsctl.deploy.target import Materials, Revision, Target
+from opsctl.deploy.secrecy import Secrecy
+from opsctl.deploy.target import Materials, Probe, Revision, Target
 from opsctl.errors import InterruptedRunError, OpsctlError
-from opsctl.events import Level, Message, Sink, SpanFinished, SpanStarted, Status, discard
+from opsctl.events import Event, Level, Message, Sink, SpanFinished, SpanStarted, Status, discard
 
 __all__ = ["Site", "Supply", "Work", "revision_of"]
 
@@ -64,7 +65,8 @@ class Site:
         records: what is remembered.
         resolve: from references of secrets to their values.
         supply: where images come from, None for files.
-        sink: told what is going on.
+        sink: told what is going on, through `tell`.
+        secrecy: hides the secrets in what is told, raised and recorded.
         parent: piece of work that this one belongs to, "" for none.
     """
 
@@ -74,6 +76,7 @@ class Site:
     resolve: Callable[[Mapping[str, str]], Mapping[str, str]]
     supply: Supply | None = None
     sink: Sink = discard
+    secrecy: Secrecy = field(default_factory=Secrecy)
     parent: str = ""
 
     @property
@@ -83,26 +86,32 @@ class Site:
 
     def say(self, text: str, level: Level = "info", *, hint: str = "") -> None:
         """Tell a person."""
-        self.sink(Message(self.span, text, level, hint))
+        self.tell(Message(self.span, text, level, hint))
+
+    def tell(self, event: Event) -> None:
+        """Pass on an event, without secrets."""
+        self.secrecy.sink(self.sink)(event)
 
     @contextmanager
     def work(self, stage: str = "") -> Iterator[Work]:
         """Tell that the whole, or one stage of it, starts, and when and how it ended."""
         span, parent = (f"{self.span}/{stage}", self.span) if stage else (self.span, self.parent)
-        self.sink(SpanStarted(span, stage or f"deploy {self.slot}", parent))
+        self.tell(SpanStarted(span, stage or f"deploy {self.slot}", parent))
         begun, work, hint = time.monotonic(), Work(span), ""
         try:
             yield work
         except (KeyboardInterrupt, InterruptedRunError) as error:
+            self.secrecy.mask_error(error)
             work.status, work.detail = "cancelled", str(error) or "interrupted"
             raise
         except Exception as error:
+            self.secrecy.mask_error(error)
             work.status, work.detail = "failed", str(error)
             hint = error.hint if isinstance(error, OpsctlError) else ""
             raise
         finally:
             work.seconds = time.monotonic() - begun
-            self.sink(SpanFinished(span, work.status, work.seconds, work.detail, hint))
+            self.tell(SpanFinished(span, work.status, work.seconds, work.detail, hint))
 
     def materials(self, revision: Revision) -> Materials:
         """Return what a recorded revision is made from.
@@ -110,7 +119,16 @@ class Site:
         Raises:
             NotFoundError: a secret is not where its reference says.
         """
-        return Materials(secrets=self.resolve(revision.spec.secrets))
+        secrets = self.resolve(revision.spec.secrets)
+        self.secrecy.hide(secrets)
+        return Materials(secrets=secrets)
+
+    def probe(self, revision: Revision) -> Probe:
+        """Look at a started revision once; what it says is left out when a secret in it could not be hidden."""
+        probe = self.target.probe(revision)
+        if not self.secrecy.exposed:
+            return probe
+        return replace(probe, detail=f"it {'passes' if probe.passed else 'fails'}; what it says is not shown")
 
 
 def revision_of(attempt: Attempt) -> Revision:

@@ -30,6 +30,7 @@ __all__ = [
     "Evidence",
     "HasEngine",
     "Held",
+    "KnowsSecrets",
     "Materials",
     "Probe",
     "Revision",
@@ -231,6 +232,14 @@ class HasEngine(Protocol):
     @property
     def engine(self) -> Engine:
         """The engine."""
+
+
+@runtime_checkable
+class KnowsSecrets(Protocol):
+    """A target that can tell with which values of its secrets a revision was made."""
+
+    def secrets_of(self, revision: Revision) -> Mapping[str, str]:
+        """Return name -> value for what is there, to be masked; nothing for a revision that is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

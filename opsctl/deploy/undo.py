@@ -6,14 +6,16 @@ Every step asks the target first, so that being killed in here is no special cas
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 
 from opsctl.deploy.journal import Journal, JournalBook
 from opsctl.deploy.machine import Run, drive, pass_gate
-from opsctl.deploy.model import Failure, Outcome, Release
+from opsctl.deploy.model import Attempt, Failure, Outcome, Release
 from opsctl.deploy.site import Site, revision_of
-from opsctl.deploy.target import Evidence
+from opsctl.deploy.target import Evidence, KnowsSecrets
 from opsctl.errors import InterruptedRunError, OpsctlError, StateUnknownError, TransientError
 from opsctl.state import Lease
 
@@ -35,10 +37,28 @@ def recover(site: Site, lease: Lease, book: JournalBook) -> Release | None:
     if journal.state == "closed" or attempt is None:
         return None
     site.say(f"release {journal.seq} of {site.slot} was left unfinished at {journal.stage}: recovering it", "warning")
+    _learn_secrets(site, attempt)
     run = Run(site=site, lease=lease, book=book, attempt=attempt, arrows=journal.arrows, recovered=True)
     release = _recovered(run, journal)
     site.say(f"release {release.seq} was {'finished' if release.outcome == 'succeeded' else 'undone'}")
     return release
+
+
+def _learn_secrets(site: Site, attempt: Attempt) -> None:
+    """Hide the secrets of an attempt that another process began, with the values that they had and that they have."""
+    known: Mapping[str, str] = {}
+    if isinstance(site.target, KnowsSecrets):
+        with contextlib.suppress(TransientError):  # whoever needs the target next says that it is gone
+            known = site.target.secrets_of(revision_of(attempt))
+    site.secrecy.hide(known)
+    for name, reference in attempt.spec.secrets.items():
+        try:
+            site.secrecy.hide(site.resolve({name: reference}))
+        except InterruptedRunError:
+            raise
+        except OpsctlError:
+            if name not in known:
+                site.secrecy.expose(name)
 
 
 def _recovered(run: Run, journal: Journal) -> Release:
@@ -120,7 +140,7 @@ def _walk_back(run: Run, journal: Journal) -> str:
         raise _unknown(run, error) from error
     except OpsctlError as error:
         run.lease.check()
-        return error.message
+        return run.site.secrecy.mask(error.message)
     return ""
 
 
@@ -150,15 +170,16 @@ def _clear(run: Run) -> None:
 def _explain(run: Run, error: BaseException) -> Failure:
     evidence = _evidence(run) if run.book.now.touched else Evidence()
     kind, hint = _kind(error)
+    mask = run.site.secrecy.mask
     return Failure(
         stage=run.book.now.stage,
         kind=kind,
-        message=_masked(run, str(error) or "interrupted"),
-        hint=_masked(run, hint),
+        message=mask(str(error) or "interrupted"),
+        hint=mask(hint),
         exit_code=evidence.exit_code,
         oom_killed=evidence.oom_killed,
-        log=tuple(_masked(run, line) for line in evidence.log),
-        health=tuple(_masked(run, line) for line in evidence.health),
+        log=tuple(map(mask, evidence.log)),
+        health=tuple(map(mask, evidence.health)),
     )
 
 
@@ -174,15 +195,14 @@ def _kind(error: BaseException) -> tuple[str, str]:
 
 def _evidence(run: Run) -> Evidence:
     # What explains a failure must not hide it.
+    found = Evidence()
     with contextlib.suppress(OpsctlError):
-        return run.site.target.evidence(run.attempt.revision)
-    return Evidence()
-
-
-def _masked(run: Run, text: str) -> str:
-    for value in sorted(run.materials.secrets.values(), key=len, reverse=True):
-        text = text.replace(value, "***") if value else text
-    return text
+        found = run.site.target.evidence(run.attempt.revision)
+    exposed = ", ".join(run.site.secrecy.exposed)
+    if not exposed or not (found.log or found.health):
+        return found
+    run.site.say(f"what it printed is not shown: {exposed} cannot be masked", "warning")
+    return replace(found, log=(), health=())
 
 
 def _killed(journal: Journal) -> Failure:

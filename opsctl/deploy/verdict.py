@@ -56,7 +56,7 @@ def _tell(site: Site, failure: Failure) -> None:
         if lines:
             site.say(f"{title}:", "error")
         for line in lines:
-            site.sink(Output(site.span, line, "stderr"))
+            site.tell(Output(site.span, line, "stderr"))
 
 
 def _name(release: Release) -> str:

@@ -1,5 +1,6 @@
 """`opsctl deploy` to a Docker engine: what people see, and what goes wrong with containers."""
 
+import base64
 import http.client
 import json
 import re
@@ -180,6 +181,23 @@ def test_a_container_that_ends_at_once_is_told_at_once(shop: Shop) -> None:
     assert (failure["exit_code"], failure["log"][-1]) == (3, "***")
 
 
+def test_what_a_health_check_prints_shows_no_secret(shop: Shop) -> None:
+    """Not on the terminal, in no record; also not encoded."""
+    check = 'echo "db is $TOKEN"; echo "$TOKEN" | base64; exit 1'
+    dockerfile = f"FROM opsctl-test/httpd:local\nHEALTHCHECK --interval=100ms --retries=1 CMD {check}\n"
+    (shop.opsctl.cwd / "Dockerfile").write_text(dockerfile)
+    health = "{interval: 20ms, passes: 1, stable_for: 0s, deadline: 2s}"
+    shop.configure(image=f"{{name: opsctl-test/{shop.project}}}", more="build: {context: .}", health=health)
+    done = shop("web", "--debug")
+    assert done.code == 8, done
+    assert "the image's health check says unhealthy: db is ***" in done.stderr
+    records = b"".join(path.read_bytes() for path in (shop.opsctl.cwd / ".opsctl").rglob("*") if path.is_file())
+    assert b"db is ***" in records
+    for shown in ("the-secret-value", base64.b64encode(b"the-secret-value").decode()[:20]):
+        assert shown not in done.stderr + done.stdout
+        assert shown.encode() not in records
+
+
 def test_a_container_that_is_never_healthy_fails_at_the_deadline(shop: Shop) -> None:
     shop("web", check=True)
     shop.configure(level="two", health="{http: /missing, interval: 20ms, passes: 1, stable_for: 0s, deadline: 1s}")
@@ -348,6 +366,13 @@ def test_a_missing_secret_is_told_before_anything_happens(shop: Shop) -> None:
     done = shop("web")
     assert done.code == 4, done
     assert "secret env:TOKEN: the variable is not set" in done.stderr
+    assert shop.containers() == {}
+
+
+def test_a_secret_too_short_to_be_masked_is_told_before_anything_happens(shop: Shop) -> None:
+    done = shop("web", env={"TOKEN": "abc"})
+    assert done.code == 3, done
+    assert "secret TOKEN has no line of 4 characters, so it cannot be hidden" in done.stderr
     assert shop.containers() == {}
 
 

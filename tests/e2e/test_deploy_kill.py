@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from deployment.driver import world_of
 from deployment.world import World
+from opsctl.deploy.site import revision_of
+from opsctl.deploy.target import KnowsSecrets
 
 DRIVER = Path(__file__).parents[1] / "deployment/driver.py"
 
@@ -123,3 +126,13 @@ def test_a_killed_container_deploy_is_recovered(driver: Driver, containers: dict
 
 def test_a_killed_container_rollback_is_recovered(driver: Driver, containers: dict[str, Any]) -> None:
     assert _kill_everywhere(driver, containers, "rollback", first=3, step=4)
+
+
+def test_a_recovery_learns_the_secrets_that_a_container_was_made_with(containers: dict[str, Any]) -> None:
+    """Their references may lead to other values by now, but it is the old ones that its log shows."""
+    world = world_of(containers)
+    world.deploy("old")
+    target = world.target
+    assert isinstance(target, KnowsSecrets)
+    assert target.secrets_of(revision_of(world.history[0])) == {"TOKEN": "value of TOKEN"}
+    assert target.secrets_of(msgspec.structs.replace(revision_of(world.history[0]), number=2)) == {}

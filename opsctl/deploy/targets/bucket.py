@@ -13,12 +13,13 @@ Below `<url>/<service>/`:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from opsctl.config.models import Model
+from opsctl.config.nodes import Fault
 from opsctl.deploy import manifest
 from opsctl.deploy.manifest import Manifest
 from opsctl.deploy.model import Slot
@@ -33,9 +34,10 @@ from opsctl.deploy.target import (
     TargetPlugin,
     TargetState,
 )
-from opsctl.errors import ConflictError, LocalIOError, NotFoundError, StepFailedError
+from opsctl.errors import ConflictError, LocalIOError, NotFoundError, OpsctlError, StepFailedError
 from opsctl.state import Document
 from opsctl.storage import Store, open_store, parse_url
+from opsctl.storage.rules import check_url
 
 __all__ = ["PLUGIN", "BucketOptions", "BucketTarget"]
 
@@ -50,6 +52,13 @@ class BucketOptions(Model, frozen=True, kw_only=True):
     """
 
     url: str
+
+    def check(self) -> Iterator[Fault]:
+        """The URL must be one of a store."""
+        try:
+            check_url(self.url)
+        except OpsctlError as error:
+            yield Fault(("url",), error.message, error.hint)
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):

@@ -236,6 +236,11 @@ class DockerTarget:
             log = tuple(self._engine.containers.logs(found.id, tail=LOG_LINES))
         return Evidence(exit_code=found.exit_code, oom_killed=found.oom_killed, log=log, health=found.health_log)
 
+    def secrets_of(self, revision: Revision) -> dict[str, str]:
+        """Read them from the environment of the container."""
+        found = self._find(revision.number)
+        return {name: found.env[name] for name in revision.spec.secrets if found and name in found.env}
+
     def close(self) -> None:
         """Close the connection to the engine."""
         self._engine.close()
