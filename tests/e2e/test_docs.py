@@ -118,8 +118,9 @@ def test_what_a_page_shows_is_what_happens(page: Path, project: Path) -> None:
 
 @pytest.mark.parametrize("page", WITH_ENGINE, ids=lambda page: page.name)
 def test_what_a_page_shows_with_an_engine_is_what_happens(
-    page: Path, project: Path, docker_client: Any, monkeypatch: pytest.MonkeyPatch
+    page: Path, project: Path, docker_client: Any, docker_engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DOCKER_HOST", docker_engine)  # the engine of the tests need not be at the usual socket
     name = f"docs-{uuid.uuid4().hex[:8]}"  # the engine may hold the containers of a real demo
     monkeypatch.setenv("OPSCTL_PROJECT", name)
     with clean(docker_client, name):
