@@ -15,7 +15,7 @@ from typing import Any
 
 from opsctl.errors import MissingToolError, NotFoundError
 
-__all__ = ["DEPLOY_TARGETS", "EXECUTORS", "STEP_KINDS", "STORES", "Registry"]
+__all__ = ["DEPLOY_TARGETS", "EXECUTORS", "STEP_KINDS", "STORES", "STORE_OPTIONS", "Registry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,19 @@ class Registry:
     def names(self) -> list[str]:
         """Return the built-in names, sorted. Does not scan entry points."""
         return sorted(self.table)
+
+    def has(self, name: str) -> bool:
+        """Whether it is built in or installed; imports nothing of it."""
+        return name in self.table or self._entry_point(name) is not None
+
+    def require(self, name: str) -> None:
+        """Raise when `name` is neither built in nor installed; imports nothing of it.
+
+        Raises:
+            NotFoundError: it is not; the hint names the nearest.
+        """
+        if not self.has(name):
+            raise self._unknown(name)
 
     def load(self, name: str) -> Any:
         """Import and return what `name` stands for.
@@ -76,14 +89,28 @@ STORES = Registry(
     kind="store",
     group="opsctl.stores",
     table={
-        "az": "opsctl.storage.backends.azure:open_store",
+        "az": "opsctl.storage.backends.azure.opening:open_store",
         "file": "opsctl.storage.backends.file:open_store",
-        "gs": "opsctl.storage.backends.gcs:open_store",
+        "gs": "opsctl.storage.backends.gcs.opening:open_store",
         "mem": "opsctl.storage.backends.memory:open_store",
-        "s3": "opsctl.storage.backends.s3:open_store",
+        "s3": "opsctl.storage.backends.s3.opening:open_store",
     },
     extras={},
 )
+
+STORE_OPTIONS = Registry(
+    kind="store",
+    group="opsctl.store_options",
+    table={
+        "az": "opsctl.storage.backends.azure.options:AzureOptions",
+        "file": "opsctl.storage.options:NoOptions",
+        "gs": "opsctl.storage.backends.gcs.options:GCSOptions",
+        "mem": "opsctl.storage.options:NoOptions",
+        "s3": "opsctl.storage.backends.s3.options:S3Options",
+    },
+    extras={},
+)
+"""Models of the options of stores, apart from the stores: to check a file, no SDK need be imported."""
 
 EXECUTORS = Registry(
     kind="executor",

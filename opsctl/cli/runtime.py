@@ -133,6 +133,7 @@ class Runtime:
         from opsctl.config.project import load_project
         from opsctl.events import Message
         from opsctl.plugins import DEPLOY_TARGETS
+        from opsctl.storage.rules import STORE_RULES
 
         loaded = load_project(
             Path(self.settings.config) if self.settings.config else None,
@@ -140,6 +141,7 @@ class Runtime:
             overrides=self.settings.overrides,
             env=self.env,
             target_models=(lambda kind: cast("type[Struct]", DEPLOY_TARGETS.load(kind).options)) if targets else None,
+            store_rules=STORE_RULES,
         )
         for warning in loaded.warnings:
             self.sink(Message("", str(warning), level="warning", hint=warning.hint))

@@ -24,6 +24,7 @@ from opsctl.config.nodes import MappingNode, Node, Origin, ScalarNode, SequenceN
 from opsctl.config.nodes import Path as NodePath
 from opsctl.config.scalars import unbind
 from opsctl.config.shapes import place_of, shape_of
+from opsctl.config.stores import StoreRules, check_stores
 from opsctl.errors import ConfigError, NotFoundError, OpsctlError, Problem
 
 __all__ = ["FILE_NAME", "BoundTarget", "LoadedProject", "TargetModels", "find_project", "load_project"]
@@ -160,6 +161,7 @@ def load_project(
     overrides: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     target_models: TargetModels | None = None,
+    store_rules: StoreRules | None = None,
 ) -> LoadedProject:
     """Load a project file and check everything that can be checked without touching the world.
 
@@ -169,6 +171,7 @@ def load_project(
         overrides: `PATH=VALUE` of `--set` flags.
         env: environment, the process's by default.
         target_models: models of the deploy targets; without it `target:` is not looked into.
+        store_rules: which stores there are; without them URLs and options of stores are not looked into.
 
     Raises:
         ConfigError: with every problem of the file, the environment and the flags.
@@ -186,6 +189,8 @@ def load_project(
     binder.add(problems)
     project = binder.bind(tree, Project)
     targets = _bind_targets(binder, tree, target_models) if target_models else {}
+    if store_rules:
+        check_stores(binder, tree, store_rules)
     hidden = hidden_names(binder.secrets)
     scope = base_scope(hidden)
     for value in binder.dynamics:

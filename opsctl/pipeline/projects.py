@@ -9,6 +9,7 @@ from pathlib import Path
 from opsctl.config.project import LoadedProject, find_project, load_project
 from opsctl.deploy.targets import options_of
 from opsctl.errors import ConfigError
+from opsctl.storage.rules import STORE_RULES
 
 __all__ = ["Surroundings", "load_for_steps", "surroundings_of"]
 
@@ -62,4 +63,4 @@ def load_for_steps(
         ConfigError: there is none, or it is wrong.
     """
     path = Path(project_file) if project_file is not None else None
-    return load_project(path, cwd=cwd, overrides=overrides, env=env, target_models=options_of)
+    return load_project(path, cwd=cwd, overrides=overrides, env=env, target_models=options_of, store_rules=STORE_RULES)

@@ -14,9 +14,13 @@ import msgspec
 
 from opsctl.errors import UsageError
 
-__all__ = ["bind_options"]
+__all__ = ["NoOptions", "bind_options"]
 
 _Options = TypeVar("_Options", bound=msgspec.Struct)
+
+
+class NoOptions(msgspec.Struct, frozen=True):
+    """What stores have that leave nothing to choose."""
 
 
 def bind_options(given: Mapping[str, str | bool | int], model: type[_Options], *, scheme: str) -> _Options:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from opsctl.errors import UsageError
 
-__all__ = ["StoreURL", "parse_url"]
+__all__ = ["StoreURL", "parse_url", "scheme_of"]
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 
@@ -52,6 +52,12 @@ class StoreURL:
             raise UsageError(f"{self} names no object", hint="give a name after the last '/'")
         keep = root or (("/" if slash else ".") if self.scheme == "file" else "")
         return StoreURL(self.scheme, self.bucket, keep), name
+
+
+def scheme_of(text: str) -> str:
+    """Return the scheme of a URL, "" for a local path."""
+    match = _SCHEME.fullmatch(text)
+    return match[1] if match else ""
 
 
 def parse_url(text: str, *, base: Path | None = None) -> StoreURL:

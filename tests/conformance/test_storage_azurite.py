@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from opsctl.storage import Store, open_store, parse_url
-from opsctl.storage.backends.azure import AzureOptions, AzureStore
+from opsctl.storage.backends.azure import AzureOptions
+from opsctl.storage.backends.azure.store import AzureStore
 from opsctl.testing.storage import (
     MIB,
     BucketConformance,

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opsctl.storage import Store, open_store
-from opsctl.storage.backends.gcs import GCSStore
+from opsctl.storage.backends.gcs.store import GCSStore
 from opsctl.testing.storage import (
     BucketConformance,
     CopyConformance,

@@ -15,7 +15,8 @@ import pytest
 
 from harness.faults import fault_proxy
 from opsctl.storage import PutOptions, Store, open_store, parse_url
-from opsctl.storage.backends.s3 import S3Options, S3Store
+from opsctl.storage.backends.s3 import S3Options
+from opsctl.storage.backends.s3.store import S3Store
 from opsctl.storage.backends.s3.upload import Limits
 from opsctl.testing.storage import (
     MIB,

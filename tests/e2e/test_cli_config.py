@@ -139,3 +139,22 @@ def test_the_schema_checks_files(opsctl: Opsctl, project: Path, tmp_path: Path) 
     assert subprocess.run([program, "--schemafile", schema, project], check=False).returncode == 0
     project.write_text(GOOD.replace("type: docker", "type: dokcer"))
     assert subprocess.run([program, "--schemafile", schema, project], check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("config", "check"),
+        ("deploy", "web", "--env", "local"),
+        ("storage", "ls", "s3://b"),
+        ("docker", "build", "-s", "web"),
+    ],
+)
+def test_bad_stores_are_refused_with_their_place_by_whatever_reads_the_file(
+    command: tuple[str, ...], opsctl: Opsctl, project: Path
+) -> None:
+    project.write_text(f"{GOOD}state: foo://x\nstores: {{'s3://b': {{access_key_id: a}}}}\n")
+    done = opsctl(*command)
+    assert (done.code, done.stdout) == (3, "")
+    assert "opsctl.yaml:11:8: unknown store 'foo'" in done.stderr
+    assert "opsctl.yaml:12:21: unknown key 'access_key_id'" in done.stderr

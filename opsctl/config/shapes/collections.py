@@ -175,8 +175,11 @@ class Model(msgspec.Struct, eq=False):
             report.fault(place, f"{key!r} is not yet known to this version of opsctl", "remove it, or update opsctl")
             return
         close = difflib.get_close_matches(key, self.fields, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(self.fields)}"
+        hint = f"did you mean {close[0]!r}?" if close else self._known()
         report.fault(place, f"unknown key {short(key)!r}", hint)
+
+    def _known(self) -> str:
+        return f"known keys: {', '.join(self.fields)}" if self.fields else "there is nothing to set here"
 
     def _check(self, bound: Any, node: MappingNode, at: Origin, report: Report, *, whole: bool) -> None:
         """Ask the model what else is wrong.

@@ -27,8 +27,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from opsctl.errors import ConflictError, LocalIOError, NotFoundError, UsageError
 from opsctl.storage.localfs import (
     TEMP_PREFIX,
@@ -42,7 +40,7 @@ from opsctl.storage.localfs import (
     walk,
 )
 from opsctl.storage.localfs.beneath import open_directory, open_file, stat_file
-from opsctl.storage.options import bind_options
+from opsctl.storage.options import NoOptions, bind_options
 from opsctl.storage.protocol import (
     CanCopy,
     CanPutIf,
@@ -59,17 +57,13 @@ from opsctl.storage.url import StoreURL
 __all__ = ["FileStore", "open_store"]
 
 
-class FileOptions(msgspec.Struct, frozen=True):
-    """Options of `file://` stores: none."""
-
-
 def open_store(url: StoreURL, options: Mapping[str, str | bool | int]) -> FileStore:
     """Open the directory that `url` names; it need not exist yet.
 
     Raises:
         UsageError: an option, as there are none, or no directory is named.
     """
-    bind_options(options, FileOptions, scheme=url.scheme)
+    bind_options(options, NoOptions, scheme=url.scheme)
     if not url.path:
         raise UsageError("file:// names no directory", hint="for example file://dir or file:///srv/data")
     return FileStore(url)

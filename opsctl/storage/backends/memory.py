@@ -20,7 +20,7 @@ import msgspec
 
 from opsctl.errors import ConflictError, NotFoundError, UsageError
 from opsctl.storage.bodies import check_end, read_exact
-from opsctl.storage.options import bind_options
+from opsctl.storage.options import NoOptions, bind_options
 from opsctl.storage.protocol import (
     CanCopy,
     CanMultipart,
@@ -39,17 +39,13 @@ from opsctl.storage.url import StoreURL
 __all__ = ["MemoryStore", "open_store"]
 
 
-class MemoryOptions(msgspec.Struct, frozen=True):
-    """Options of `mem://` stores: none."""
-
-
 def open_store(url: StoreURL, options: Mapping[str, str | bool | int]) -> MemoryStore:
     """Open the bucket `url` names, at its prefix.
 
     Raises:
         UsageError: an option, as there are none.
     """
-    bind_options(options, MemoryOptions, scheme=url.scheme)
+    bind_options(options, NoOptions, scheme=url.scheme)
     return MemoryStore(url)
 
 
