@@ -6,6 +6,7 @@ built for real.
 
 import io
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -40,10 +41,18 @@ AFTERWARDS = {"Dockerfile", ".dockerignore"}
 """Sent or not, the builder takes them out where they are ignored; the cases that are built for real look at them."""
 
 
-@pytest.fixture
+OLDEST = 23
+"""Older commands read `**` and exceptions below an ignored directory otherwise (github.com/moby/patternmatcher)."""
+
+
+@pytest.fixture(scope="session")
 def docker_command() -> None:
     if reason := missing_program("docker", "docker.io"):
         pytest.skip(reason)
+    said = subprocess.check_output(["docker", "--version"], text=True)
+    version = re.search(r"version (\d+)", said)
+    if version is None or int(version[1]) < OLDEST:
+        pytest.skip(f"docker {OLDEST} or newer is wanted to compare with, this is {said.strip()}")
 
 
 def fill(root: Path, ignored: str) -> Path:
