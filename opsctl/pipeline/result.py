@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -76,7 +77,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         if failed:
             names = ", ".join(step.id for step in failed[:10]) + ("..." if len(failed) > 10 else "")  # noqa: PLR2004
             count = f"{len(failed)} of {len(self.steps)} steps failed" if len(self.steps) > 1 else "the step failed"
-            raise RunFailedError(f"{count}: {names}", exit_code=self.exit_code, hint=failed[0].hint)
+            hint = f"what was done and printed is in {Path(self.journal).parent}"  # each step has told its own cure
+            raise RunFailedError(f"{count}: {names}", exit_code=self.exit_code, hint=hint)
 
 
 class RunFailedError(StepFailedError):

@@ -95,10 +95,19 @@ steps:
     assert "p.yaml:4: exit code 127\n[bad] hint: a program of the script was not found" in done.stderr
     assert "[needs_bad] skipped: needs bad, which failed" in done.stderr
     assert "after" not in done.stderr
-    assert done.stderr.endswith(
-        "error: 1 of 2 steps failed: bad\nhint: a program of the script was not found: is it installed and on PATH?\n"
-    )
+    told, _, place = done.stderr.rstrip("\n").rpartition("\nhint: what was done and printed is in ")
+    assert told.endswith("\nerror: 1 of 2 steps failed: bad")
+    assert (Path(place) / "journal.jsonl").is_file()
     assert not (opsctl.cwd / "marker").exists()
+
+
+def test_quiet_says_why_a_step_failed_and_where_the_journal_is(opsctl: Opsctl, pipeline: Path) -> None:
+    pipeline.write_text("opsctl: 1\nsteps:\n  good: {run: echo fine}\n  a: {run: echo the reason >&2; exit 3}\n")
+    done = opsctl("run", "-q", "p.yaml")
+    assert done.code == 1
+    assert done.stderr.startswith("[a] the reason\n[a] failed in ")
+    assert "fine" not in done.stderr
+    assert "hint: what was done and printed is in " in done.stderr
 
 
 @pytest.mark.parametrize(

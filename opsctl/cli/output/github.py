@@ -22,6 +22,8 @@ from opsctl.cli.output.plain import PlainLines, failure_lines
 from opsctl.cli.output.renderer import Failure, Renderer, Write
 from opsctl.cli.output.spans import Spans
 from opsctl.cli.output.summary import Summary
+from opsctl.cli.output.tail import Tail
+from opsctl.cli.output.told import Told
 from opsctl.errors import Problem
 from opsctl.events import Event, Message, SpanFinished, SpanStarted
 
@@ -71,6 +73,8 @@ class GitHubRenderer:
         self._annotations = Annotations(env.get("GITHUB_WORKSPACE", ""), cwd)
         self._lock = threading.Lock()
         self._spans = Spans()
+        self._tail = Tail(self._spans, colors=colors) if verbosity < 0 else None
+        self._told = Told()
         self._groups: dict[str, _Group] = {}
         self._failed = False
         self._summary = Summary(env.get("GITHUB_STEP_SUMMARY", ""))
@@ -81,10 +85,12 @@ class GitHubRenderer:
             if isinstance(event, SpanStarted):
                 self._start(event)
             root = self._spans.root(event.span)
-            inner = self._label(event.span, root)
-            opens_group = isinstance(event, SpanStarted) and not inner
+            opens_group = isinstance(event, SpanStarted) and not self._label(event.span, root)
             if not opens_group and not self._as_command(event):
-                self._add(root, [f"[{clean(inner)}] {line}" if inner else line for line in self._plain.of(event)])
+                lines = self._tail.of(event) if self._tail else []
+                lines += [(event.span, line) for line in self._plain.of(event)]
+                self._add(root, [self._labelled(span, root, line) for span, line in lines])
+            self._told.note(event)
             if isinstance(event, SpanFinished):
                 self._finish(event, root)
 
@@ -98,7 +104,7 @@ class GitHubRenderer:
                 if command is not None:
                     self._out.command(command)
             if None in told or not told or failure.traceback:
-                self._out.lines(failure_lines(failure, colors=self._colors))
+                self._out.lines(failure_lines(self._told.rest(failure), colors=self._colors))
             self._out.close()
 
     def _problem(self, problem: Problem) -> str | None:
@@ -118,6 +124,10 @@ class GitHubRenderer:
             self._flush()
             self._out.close()
             self._summary.write()
+
+    def _labelled(self, span: str, root: str, line: str) -> str:
+        label = self._label(span, root)
+        return f"[{clean(label)}] {line}" if label else line
 
     def _label(self, span: str, root: str) -> str:
         """Return what stands before a line: nothing where the title of its group says it."""

@@ -22,6 +22,7 @@ from opsctl.cli.output.logstream import LogStream
 from opsctl.cli.output.plain import STATUS_COLORS, amount, failure_lines, items, wanted
 from opsctl.cli.output.renderer import Failure, Renderer
 from opsctl.cli.output.spans import Spans
+from opsctl.cli.output.told import Told
 from opsctl.cli.output.units import duration, size
 from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
 
@@ -105,6 +106,7 @@ class LiveRenderer:
         self._order = threading.Lock()
         self._state = threading.Lock()
         self._spans = Spans()
+        self._told = Told()
         self._works: dict[str, _Work] = {}
         self._live: Live | None = None
 
@@ -113,13 +115,14 @@ class LiveRenderer:
         with self._order:
             with self._state:
                 lines = list(self._lines(event))
+                self._told.note(event)
             self._switch()
             for line in lines:
                 self._console.print(line, soft_wrap=True)
 
     def fail(self, failure: Failure) -> None:
         """Draw the failure at the end."""
-        for line in failure_lines(failure, colors=True):
+        for line in failure_lines(self._told.rest(failure), colors=True):
             self._console.print(Text.from_ansi(line), soft_wrap=True)
 
     def pause(self) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from opsctl.cli.output.ansi import clean, paint
 from opsctl.cli.output.renderer import Failure, Renderer, Write
 from opsctl.cli.output.spans import Spans
+from opsctl.cli.output.tail import Tail
+from opsctl.cli.output.told import Told
 from opsctl.cli.output.units import duration, size
 from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
 
@@ -101,21 +103,25 @@ class PlainRenderer:
         self._lines = PlainLines(colors=colors, verbosity=verbosity, clock=clock)
         self._lock = threading.Lock()
         self._spans = Spans()
+        self._tail = Tail(self._spans, colors=colors) if verbosity < 0 else None
+        self._told = Told()
 
     def event(self, event: Event) -> None:
         """Draw one event."""
         with self._lock:
             if isinstance(event, SpanStarted):
                 self._spans.start(event)
-            if lines := self._lines.of(event):
-                prefix = self._prefix(event.span)
-                self._write("".join(f"{prefix}{line}\n" for line in lines))
+            lines = self._tail.of(event) if self._tail else []
+            lines += [(event.span, line) for line in self._lines.of(event)]
+            if lines:
+                self._write("".join(f"{self._prefix(span)}{line}\n" for span, line in lines))
+            self._told.note(event)
             if isinstance(event, SpanFinished):
                 self._spans.finish(event.span)
 
     def fail(self, failure: Failure) -> None:
         """Draw the failure at the end."""
-        self._write("".join(f"{line}\n" for line in failure_lines(failure, colors=self._colors)))
+        self._write("".join(f"{line}\n" for line in failure_lines(self._told.rest(failure), colors=self._colors)))
 
     def pause(self) -> None:
         """Every line is whole: there is nothing to put aside."""

@@ -18,10 +18,14 @@ COMMAND = re.compile(r"^\s*::(?P<name>[a-z-]+|[0-9a-f]{32})(?: (?P<properties>[^
 
 
 def draw(
-    *events: Event, failure: Failure | None = None, env: Mapping[str, str] | None = None, cwd: str = "/w"
+    *events: Event,
+    failure: Failure | None = None,
+    verbosity: int = 0,
+    env: Mapping[str, str] | None = None,
+    cwd: str = "/w",
 ) -> list[str]:
     written: list[str] = []
-    renderer = GitHubRenderer(written.append, colors=False, verbosity=0, env=env or {}, cwd=Path(cwd))
+    renderer = GitHubRenderer(written.append, colors=False, verbosity=verbosity, env=env or {}, cwd=Path(cwd))
     for event in events:
         renderer.event(event)
     renderer.close()
@@ -131,6 +135,18 @@ def test_a_failure_that_was_annotated_is_not_annotated_again() -> None:
     commands, text = obey(draw(*FAILED_RUN, failure=Failure("failed", "1 of 3 steps failed", "see above", 1)))
     assert [name for name, _, _ in commands].count("error") == 1
     assert text[-2:] == ["error: 1 of 3 steps failed", "hint: see above"]
+
+
+def test_the_cure_in_the_log_is_not_told_again() -> None:
+    _, text = obey(draw(*FAILED_RUN, failure=Failure("failed", "exit code 1", "run pytest -x", 1)))
+    assert [line for line in text if "run pytest -x" in line] == ["hint: run pytest -x"]
+    assert text[-1] == "error: exit code 1"
+
+
+def test_quiet_tells_the_last_lines_of_what_fails() -> None:
+    _, text = obey(draw(*FAILED_RUN, verbosity=-1))
+    assert "E assert 1 == 2" in text
+    assert "checking" not in text
 
 
 def test_github_drops_more_than_ten_annotations_so_the_rest_is_text() -> None:

@@ -45,7 +45,7 @@ def lasting(text: str) -> list[str]:
 
 
 def test_finished_work_stays_and_only_failures_show_their_output() -> None:
-    lines = lasting(draw(*FAILED_RUN, failure=Failure("failed", "1 of 3 steps failed", "", 1)))
+    lines = lasting(draw(*FAILED_RUN, failure=Failure("failed", "1 of 3 steps failed", "run pytest -x", 1)))
     shown = [line for line in lines if not line.startswith("⠋")]
     assert shown == [
         "✓ lint 1.2s",

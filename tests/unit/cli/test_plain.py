@@ -34,13 +34,35 @@ def test_a_run() -> None:
     ]
 
 
-def test_quiet_leaves_failures_and_warnings() -> None:
+def test_quiet_leaves_failures_with_their_last_lines_and_warnings() -> None:
     assert draw(*FAILED_RUN, verbosity=-1) == [
         "[test] warning: flaky before",
         "[test] hint: pin the seed",
+        "[test] E assert 1 == 2",
         "[test] failed in 2.0s: tests/test_a.py:12: exit code 1",
         "[test] hint: run pytest -x",
     ]
+
+
+def test_quiet_tells_the_last_lines_of_what_fails_and_of_what_still_runs_in_it() -> None:
+    events: list[Event] = [SpanStarted("s", "ship"), SpanStarted("d", "done", "s"), SpanStarted("b", "build", "s")]
+    events += [Output("d", "fine"), SpanFinished("d", "ok", 1), Output("", "nobody's")]
+    events += [*(Output("b", f"line {number}") for number in range(22)), SpanFinished("s", "failed", 1, "lost")]
+    assert draw(*events, verbosity=-1) == [
+        "[ship/build] (2 earlier lines are not shown)",
+        *(f"[ship/build] line {number}" for number in range(2, 22)),
+        "[ship] failed in 1.0s: lost",
+    ]
+
+
+def test_a_cure_that_a_failed_piece_told_is_not_told_again_at_the_end() -> None:
+    written: list[str] = []
+    renderer = PlainRenderer(written.append, colors=False, verbosity=0)
+    renderer.event(SpanFinished("push", "failed", 1, "denied", "log in"))
+    renderer.fail(Failure("denied", "denied", "log in", 5))
+    renderer.fail(Failure("denied", "denied", "another", 5))
+    told = ["[push] failed in 1.0s: denied", "[push] hint: log in", "error: denied", "error: denied", "hint: another"]
+    assert "".join(written).splitlines() == told
 
 
 def test_debug_messages_are_shown_when_asked_for() -> None:
