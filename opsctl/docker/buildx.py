@@ -1,6 +1,7 @@
 """BuildKit through `docker buildx build`, where the docker command has it.
 
-Values of build arguments go through the environment, never into the argv. The image is loaded into the engine
+Values of build arguments go through the environment, except those whose names mean something to the docker command
+itself. The image is loaded into the engine
 without a tag; its id comes back in a file.
 """
 
@@ -15,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from opsctl import process
 from opsctl.docker import ignore
@@ -40,6 +42,14 @@ _NOISE = re.compile(
 )
 
 
+_READ_BY_THE_COMMAND: Final = re.compile(
+    r"PATH|HOME|USER|SHELL|TERM|TZ|LANG|NO_COLOR|TMPDIR|SOURCE_DATE_EPOCH|(?i:[a-z]+_PROXY)"
+    r"|(?:AWS|AZURE|BUILDKIT|BUILDX|CLOUDSDK|COMPOSE|DOCKER|EXPERIMENTAL|GLIBC|GO|GOOGLE|LC|LD|MALLOC|OTEL|SSH|SSL|XDG)_.*"
+    r"|GODEBUG|GOTRACEBACK|GOMAXPROCS|GOMEMLIMIT|GOGC|GCONV_PATH|LOCPATH|NLSPATH|RES_OPTIONS|LOCALDOMAIN|HOSTALIASES"
+)
+"""Variables by which docker, buildx, credential helpers, the Go runtime and the loader are told what to do."""
+
+
 def available() -> bool:
     """Whether the docker command has buildx."""
     if process.which("docker") is None:
@@ -48,7 +58,9 @@ def available() -> bool:
 
 
 def argv(build: Build, file: Path, id_file: Path, *, builder: str) -> list[str]:
-    """Return the command line; it holds names of arguments, not their values.
+    """Return the command line; it holds names of arguments, and values only of those that the environment cannot take.
+
+    A build argument is no secret: it stays in the history of the image.
 
     Args:
         build: what to build.
@@ -59,7 +71,10 @@ def argv(build: Build, file: Path, id_file: Path, *, builder: str) -> list[str]:
     words = ["docker", "buildx", "build", "--builder", builder, "--load", "--progress", "plain"]
     words += ["--iidfile", str(id_file), "--file", str(file)]
     words += [f"--label={name}={value}" for name, value in build.labels.items()]
-    words += [f"--build-arg={name}" for name in build.args]
+    words += [
+        f"--build-arg={name}" if _by_environment(name) else f"--build-arg={name}={build.args[name]}"
+        for name in build.args
+    ]
     words += ["--target", build.target] if build.target else []
     words += ["--pull"] if build.pull else []
     words += [] if build.cached else ["--no-cache"]
@@ -76,7 +91,8 @@ def run(build: Build, engine: Engine, sink: Sink) -> str:
     with tempfile.TemporaryDirectory(prefix="opsctl-") as directory:
         file, id_file = labelled(build, Path(directory)), Path(directory) / "id"
         words = argv(build, file, id_file, builder=engine.context or _BY_ADDRESS)
-        child = process.spawn(words, env={**os.environ, **engine.environment(), **build.args})
+        given = {name: value for name, value in build.args.items() if _by_environment(name)}
+        child = process.spawn(words, env={**os.environ, **given, **engine.environment()})
         tail = Tail()
         with _ended(child), engine.cancels(lambda: _stop(child)):
             for line in _lines(child):
@@ -103,6 +119,10 @@ def labelled(build: Build, directory: Path) -> Path:
     if ignored_by:
         shutil.copyfile(ignored_by, directory / f"{original.name}{ignore.NAME}")
     return copy
+
+
+def _by_environment(name: str) -> bool:
+    return _READ_BY_THE_COMMAND.fullmatch(name) is None
 
 
 def _stop(child: process.Child) -> None:

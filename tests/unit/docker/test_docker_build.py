@@ -1,6 +1,7 @@
 """What a build is made of: the hash, the argv, the errors that builders' words become."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -383,6 +384,30 @@ printf '{IMAGE}' > "$2"
     told: list[Event] = []
     assert buildx.run(job(root, args={"TOKEN": "t"}), engine, told.append) == IMAGE
     assert told == [Output("build", f"t {engine.url}")]
+
+
+def test_an_argument_never_changes_what_the_docker_command_itself_does(
+    fake_buildx: Path, engine: Engine, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("http_proxy", raising=False)
+    fake_buildx.write_text(
+        f"""#!/bin/sh
+for word; do case $word in --build-arg=*) echo "$word" >&2;; esac; done
+echo "$PATH|$DOCKER_HOST|$HOME|$http_proxy|$LD_PRELOAD|$BUILDKIT_HOST|$VERSION" >&2
+while [ "$1" != --iidfile ]; do shift; done
+printf '{IMAGE}' > "$2"
+"""
+    )
+    names = ("PATH", "DOCKER_HOST", "HOME", "http_proxy", "LD_PRELOAD", "BUILDKIT_HOST")
+    told: list[Event] = []
+    buildx.run(job(root, args={**dict.fromkeys(names, "/odd"), "VERSION": "3"}), engine, told.append)
+    path, home = os.environ["PATH"], os.environ["HOME"]
+    lines = [event.text for event in told if isinstance(event, Output)]
+    assert lines == [
+        *(f"--build-arg={name}=/odd" for name in names),
+        "--build-arg=VERSION",
+        f"{path}|{engine.url}|{home}||||3",
+    ]
 
 
 def test_cancelling_ends_buildx_and_all_that_it_started(fake_buildx: Path, engine: Engine, root: Path) -> None:
