@@ -12,6 +12,7 @@ from opsctl.config.expressions import MissingValue
 from opsctl.config.models import Service
 from opsctl.config.project import LoadedProject
 from opsctl.config.scalars import SecretRef
+from opsctl.deploy import lasting
 from opsctl.deploy.artifact import collect
 from opsctl.deploy.images import ImageSupply
 from opsctl.deploy.model import Git, HealthPolicy, Slot, Spec, counted
@@ -48,7 +49,14 @@ class Place:
 
 @contextmanager
 def open_records(loaded: LoadedProject, slot: Slot) -> Iterator[Records]:
-    """Open what a slot remembers."""
+    """Open what a slot remembers.
+
+    Raises:
+        ConfigError: the state store is gone when the program ends.
+    """
+    if why := lasting.objection(loaded.project.state, "releases and locks"):
+        at = loaded.origins["state",]
+        raise ConfigError([Problem(at.source, at.line, at.column, why, lasting.CURE)])
     url = parse_url(loaded.project.state, base=loaded.root)
     with closing(open_store(url, options=loaded.project.stores)) as store:
         yield Records(store, slot)

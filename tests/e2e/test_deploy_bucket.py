@@ -265,3 +265,23 @@ def test_state_and_releases_in_a_bucket(project: Opsctl, moto_endpoint: str, mon
     served = client.get_object(Bucket=name, Key=f"releases/web/{pointer['value']['path']}dist/index.html")
     assert served["Body"].read() == b"one"
     client.close()
+
+
+@pytest.mark.parametrize("verb", [[], ["plan"], ["rollback"], ["status"], ["history"], ["unlock"]])
+def test_a_state_that_is_gone_with_the_process_is_refused(project: Opsctl, verb: list[str]) -> None:
+    """It would hold neither the lock nor the history, and the deploy would seem to have gone well."""
+    text = PROJECT.replace("state: file://kept/state", "state: mem://x")
+    (project.cwd / "opsctl.yaml").write_text(text)
+    done = project("deploy", *verb, "web", "--env", "dev")
+    assert done.code == 3, done
+    assert "opsctl.yaml:3:8: mem://x is gone when the program ends: it cannot hold releases and locks" in done.stderr
+    assert "hint: " in done.stderr
+    assert not (project.cwd / "kept").exists()
+
+
+def test_a_bucket_that_is_gone_with_the_process_is_refused(project: Opsctl) -> None:
+    (project.cwd / "opsctl.yaml").write_text(PROJECT.replace("file://kept/releases", "mem://x"))
+    done = project("deploy", "web", "--env", "dev")
+    assert done.code == 3, done
+    assert "opsctl.yaml:5:32: mem://x is gone when the program ends: it cannot hold releases" in done.stderr
+    assert not (project.cwd / "kept").exists()

@@ -20,7 +20,7 @@ import msgspec
 
 from opsctl.config.models import Model
 from opsctl.config.nodes import Fault
-from opsctl.deploy import manifest
+from opsctl.deploy import lasting, manifest
 from opsctl.deploy.manifest import Manifest
 from opsctl.deploy.model import Slot
 from opsctl.deploy.target import (
@@ -54,11 +54,13 @@ class BucketOptions(Model, frozen=True, kw_only=True):
     url: str
 
     def check(self) -> Iterator[Fault]:
-        """The URL must be one of a store."""
+        """The URL must be one of a store, and releases must outlive the program."""
         try:
             check_url(self.url)
         except OpsctlError as error:
             yield Fault(("url",), error.message, error.hint)
+        if why := lasting.objection(self.url, "releases"):
+            yield Fault(("url",), why, lasting.CURE)
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
