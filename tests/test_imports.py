@@ -97,6 +97,14 @@ def test_help_and_completion_import_no_command(args: tuple[str, ...], completing
     assert len(modules) <= 130, "the start imports more and more"
 
 
+@pytest.mark.parametrize("words", ["opsctl deploy ", "opsctl deploy web --env ", "opsctl docker build --service "])
+def test_names_of_the_project_cost_its_command_and_yaml(words: str) -> None:
+    modules = imported((), words)
+    assert "opsctl.cli.names" in modules
+    assert not {name for name in ours(modules) if name.startswith(("opsctl.config", "opsctl.deploy", "opsctl.docker"))}
+    assert not others(modules) & {*SDKS, "msgspec"}
+
+
 @pytest.mark.parametrize("name", sorted(DEFAULTS))
 def test_help_of_a_default_command_imports_only_that_one(name: str) -> None:
     """`opsctl deploy --help` shows the options of `opsctl deploy SERVICE`."""

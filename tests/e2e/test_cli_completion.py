@@ -19,12 +19,14 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
 
-def press_tab(script: Path, words: str) -> list[str]:
+def press_tab(script: Path, words: str, *, cwd: Path | None = None) -> list[str]:
     """Return what bash offers after these words."""
     index = len(words.split(" ")) - 1
     bash = ASK.format(script=script, words=words, index=index)
     env = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-c", bash], env=env, capture_output=True, text=True, timeout=60, check=True)
+    argv = ["bash", "-c", bash]
+    done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
     return done.stdout.split()
 
 
@@ -71,6 +73,46 @@ def test_tab_offers_commands(bash: Path) -> None:
 )
 def test_tab_offers_what_fits(bash: Path, words: str, offered: list[str]) -> None:
     assert press_tab(bash, words) == offered
+
+
+PROJECT = """\
+opsctl: 1
+services: {web: {nonsense: true}, worker: , "$(reboot)": {}, "a b": {}, 7: {}}
+environments: {prod: {}, staging: {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("opsctl deploy w", ["web", "worker"]),
+        ("opsctl deploy p", ["plan"]),
+        ("opsctl deploy web --env ", ["prod", "staging"]),
+        ("opsctl deploy --env p", ["prod"]),
+        ("opsctl deploy status ", ["web", "worker"]),
+        ("opsctl deploy plan wo", ["worker"]),
+        ("opsctl deploy history ", ["web", "worker"]),
+        ("opsctl deploy rollback web -e s", ["staging"]),
+        ("opsctl deploy unlock web --env=", ["prod", "staging"]),
+        ("opsctl docker build --service we", ["web"]),
+        ("opsctl docker test -s ", ["web", "worker"]),
+        ("opsctl docker push --service web --env st", ["staging"]),
+    ],
+)
+def test_tab_offers_names_of_the_project(bash: Path, tmp_path: Path, words: str, offered: list[str]) -> None:
+    """From a directory below, although the file is not right; never what a shell would take for more than a word."""
+    (tmp_path / "opsctl.yaml").write_text(PROJECT)
+    (tmp_path / "below").mkdir()
+    assert press_tab(bash, words, cwd=tmp_path / "below") == offered
+
+
+@pytest.mark.parametrize("text", [None, "{", "services: 5", "services: !!python/object:os.system {}", "\0"])
+def test_tab_says_nothing_where_there_are_no_names(bash: Path, tmp_path: Path, text: str | None) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/.git").mkdir()
+    if text is not None:
+        (tmp_path / "project/opsctl.yaml").write_text(text)
+    assert press_tab(bash, "opsctl deploy status ", cwd=tmp_path / "project") == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from opsctl.cli.groups import Command
+from opsctl.cli.names import complete_environment, complete_service
 from opsctl.cli.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _PARTIAL = 7
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    if ctx.resilient_parsing:
+        return 0.0  # somebody presses TAB, and waits
     from opsctl.config.nodes import ScalarError
     from opsctl.config.scalars import Duration
 
@@ -34,8 +37,15 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
 
 def _where(command: F) -> F:
     """Add SERVICE and --env, both required."""
-    option = click.option("-e", "--env", metavar="ENV", required=True, help="Environment of opsctl.yaml.")
-    return click.argument("service")(option(command))
+    option = click.option(
+        "-e",
+        "--env",
+        metavar="ENV",
+        required=True,
+        shell_complete=complete_environment,
+        help="Environment of opsctl.yaml.",
+    )
+    return click.argument("service", shell_complete=complete_service)(option(command))
 
 
 def _lock_wait(command: F) -> F:
@@ -135,8 +145,15 @@ def rollback(runtime: Runtime, /, *, to: int | None, dry_run: bool, lock_wait: f
 
 
 @click.command("status", cls=Command)
-@click.argument("service", required=False, default="")
-@click.option("-e", "--env", metavar="ENV", default="", help="Environment of opsctl.yaml.  [default: all]")
+@click.argument("service", required=False, default="", shell_complete=complete_service)
+@click.option(
+    "-e",
+    "--env",
+    metavar="ENV",
+    default="",
+    shell_complete=complete_environment,
+    help="Environment of opsctl.yaml.  [default: all]",
+)
 @click.pass_obj
 def status(runtime: Runtime, service: str, env: str) -> int:
     """Show what serves, where, and whether that is what the records say.

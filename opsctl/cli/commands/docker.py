@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from opsctl.cli.groups import Command
+from opsctl.cli.names import complete_environment, complete_service
 from opsctl.cli.output.table import Column, Table
 from opsctl.cli.output.units import size
 from opsctl.cli.runtime import Runtime
@@ -41,9 +42,18 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 
 def _on_engine(command: F) -> F:
     """Add the options that say which engine and which service."""
-    command = click.option("--env", "env", metavar="ENV", default="", help="Environment of the service.")(command)
-    command = click.option("-s", "--service", metavar="NAME", help="A service of opsctl.yaml.")(command)
-    return _engine_option(command)
+    env = click.option(
+        "--env",
+        "env",
+        metavar="ENV",
+        default="",
+        shell_complete=complete_environment,
+        help="Environment of the service.",
+    )
+    service = click.option(
+        "-s", "--service", metavar="NAME", shell_complete=complete_service, help="A service of opsctl.yaml."
+    )
+    return _engine_option(service(env(command)))
 
 
 def _engine_option(command: F) -> F:
