@@ -9,13 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from opsctl.errors import NotFoundError, UsageError
+from opsctl.errors import NotFoundError, OpsctlError
 from opsctl.events import Sink, discard
 from opsctl.storage import ObjectInfo, Store, StoreOptions, StoreURL, open_store, parse_url
-from opsctl.storage.backends.file import FileStore
 from opsctl.storage.listing import open_object
+from opsctl.storage.localfs import local_faults
 from opsctl.transfer.engine import CopyResult, Done, Each, Engine, Task, TransferError, ignore
 from opsctl.transfer.filters import Filters
+from opsctl.transfer.guards import refuse_removal
 from opsctl.transfer.trees import Tree
 
 __all__ = ["RemoveRequest", "remove"]
@@ -53,35 +54,42 @@ def remove(request: RemoveRequest, *, sink: Sink = discard, span: str = "transfe
 
     Raises:
         NotFoundError: there is nothing at one of the URLs; those before it have been deleted.
-        UsageError: it is the root of the file system.
+        UsageError: it is the working directory, the home directory, or holds one of them.
         TransferError: some objects were not deleted; the others were.
         OpsctlError: none was deleted; this is why the first was not.
     """
     engine = Engine(jobs=request.jobs, sink=sink, span=span, each=each, done="deleted")
-    for text in request.urls:
-        url = parse_url(text)
-        if request.recursive:
-            _remove_tree(url, request, engine)
-        else:
-            _remove_object(url, request, engine)
+    urls = [parse_url(text) for text in request.urls]
+    if request.recursive:
+        refuse_removal(urls)
+    try:
+        for url in urls:
+            (_remove_tree if request.recursive else _remove_object)(url, request, engine)
+    except OpsctlError as error:
+        if error not in (failure.error for failure in engine.failed):
+            engine.tell()
+        raise
     if engine.failures:
         raise TransferError(engine.result, "", "deleted") if engine.result.copied else engine.failed[0].error
     return engine.result
 
 
 def _remove_tree(url: StoreURL, request: RemoveRequest, engine: Engine) -> None:
-    if url.scheme == "file" and Path(url.path).is_file():
+    if _is_file(url):
         _remove_object(url, request, engine)
         return
     with closing(open_store(url, options=request.options)) as store:
-        if isinstance(store, FileStore) and store.root == "/":
-            raise UsageError("file:/// is everything on this machine", hint="name a directory below it")
         found = Tree(store, request.filters).listed()
         first = next(found, None)
         if first is not None:
             engine.run(_tasks(store, itertools.chain([first], found), request))
     if first is None:
         _remove_rest(url, request, engine)
+
+
+def _is_file(url: StoreURL) -> bool:
+    with local_faults(str(url)):
+        return url.scheme == "file" and Path(url.path).is_file()
 
 
 def _remove_rest(url: StoreURL, request: RemoveRequest, engine: Engine) -> None:

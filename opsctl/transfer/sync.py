@@ -14,6 +14,7 @@ from opsctl.errors import StepFailedError
 from opsctl.events import Sink, discard
 from opsctl.storage import ObjectInfo, Store, open_store, parse_url
 from opsctl.transfer.engine import Each, Engine, ignore
+from opsctl.transfer.guards import refuse_emptying
 from opsctl.transfer.plan import Action, diff
 from opsctl.transfer.planfile import PlanFile, PlanHead, PlanWriter, replacing
 from opsctl.transfer.requests import SyncRequest, SyncResult
@@ -35,7 +36,7 @@ def run_sync(request: SyncRequest, *, sink: Sink = discard, span: str = "transfe
 
     Raises:
         NotFoundError: the source is not there.
-        UsageError: the two overlap.
+        UsageError: the two overlap, or deleting would empty the home directory or what one works in.
         StepFailedError: the source is empty, or too much would be deleted; nothing was deleted.
         OpsctlError: a listing failed, and nothing was deleted; or everything fails.
     """
@@ -104,6 +105,8 @@ def _ends(request: SyncRequest) -> Iterator[tuple[Store, Store]]:
         target = open_store(parse_url(request.destination), options=request.options)
         stack.callback(target.close)
         refuse_overlap(source, target)
+        if request.policy.delete:
+            refuse_emptying(target)
         yield source, target
 
 

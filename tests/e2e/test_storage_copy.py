@@ -131,6 +131,39 @@ def test_rm_r_takes_filters_and_a_dry_run(opsctl: Opsctl, data: Path) -> None:
         assert opsctl("storage", "rm", *args).code == 2
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (".", "it is the working directory"),
+        ("..", "the working directory"),
+        ("../", "the working directory"),
+        ("file://../work/..", "the working directory"),
+        ("door", "the working directory"),
+        ("door/..", "it is the working directory"),
+        ("/", "it is everything on this machine"),
+        ("../home", "it is your home directory"),
+        ("../people", "your home directory"),
+    ],
+)
+def test_rm_r_refuses_where_one_works_and_lives(
+    opsctl: Opsctl, data: Path, tmp_path: Path, url: str, told: str
+) -> None:
+    work = tmp_path / "work"
+    for path in (work, tmp_path / "home", tmp_path / "people/me"):
+        path.mkdir(parents=True)
+        (path / "kept").touch()
+    (work / "door").symlink_to("..")
+    before = names(tmp_path)
+    opsctl.cwd = work
+    home = tmp_path / ("people/me" if url == "../people" else "home")
+    for flags in (("-r",), ("-r", "-n"), ("-r", "--exclude", "data/")):
+        done = opsctl("storage", "rm", *flags, "../data", url, env={"HOME": str(home)})
+        assert (done.code, told in done.stderr, "hint: name what is in it" in done.stderr) == (2, True, True), done
+    assert names(tmp_path) == before
+    opsctl("storage", "rm", "-r", "../data", env={"HOME": str(home)}, check=True)
+    assert not (tmp_path / "data/a.txt").exists()
+
+
 def test_rm_r_does_not_follow_links(opsctl: Opsctl, data: Path, tmp_path: Path) -> None:
     (data / "out").symlink_to("../kept")
     (tmp_path / "kept").mkdir()

@@ -140,6 +140,25 @@ def test_case_3_an_unreadable_file_or_directory_fails_alone(opsctl: Opsctl, a: P
     assert read(b)["gone"] == "g"
 
 
+@pytest.mark.parametrize("target", ["..", "/", "../home"])
+def test_delete_never_empties_what_one_works_or_lives_in(opsctl: Opsctl, tmp_path: Path, target: str) -> None:
+    for name in ("work/x", "home/x"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    opsctl.cwd = tmp_path / "work"
+    home = {"HOME": str(tmp_path / "home")}
+    for flags in ((), ("--dry-run",)):
+        done = opsctl("storage", "sync", "--delete", "--allow-empty-source", *flags, "mem://x", target, env=home)
+        assert (done.code, "is no target for --delete" in done.stderr) == (2, True), done
+    assert (tmp_path / "home/x").exists()
+
+
+def test_delete_may_tidy_the_working_directory(opsctl: Opsctl, a: Path, b: Path) -> None:
+    opsctl.cwd = b
+    opsctl("storage", "sync", "--delete", a, ".", check=True)
+    assert read(b) == read(a)
+
+
 @pytest.mark.parametrize("filters", [(), ("--include", "*.none")])
 def test_case_2_an_empty_or_missing_source_deletes_nothing(
     opsctl: Opsctl, b: Path, tmp_path: Path, filters: tuple[str, ...]
