@@ -4,7 +4,7 @@
     ├── UsageError               2    the command line makes no sense
     ├── ConfigError              3    a file of the user is wrong; lists every problem with its place
     ├── NotFoundError            4    a service, object, bucket, image or release is not there
-    ├── DeniedError              5    credentials are missing, wrong or not allowed to do this
+    ├── DeniedError              5    credentials or rights are missing, or do not allow this
     ├── TransientError           6    the other side failed in a way that may pass; retries are spent
     ├── PartialError             7    some items failed, the rest is done
     ├── ConflictError            1    a conditional write lost: somebody else changed the thing first
@@ -14,7 +14,7 @@
     ├── LockTimeoutError        10    a lock or an approval was not had in time
     ├── RollbackFailedError     11    the deploy failed, and so did the way back
     ├── StateUnknownError       12    an engine cannot be reached any more; says how to recover
-    ├── LocalIOError             1    the local disk refused: full, read-only, no permission
+    ├── LocalIOError             1    the local disk refused: full, read-only, broken
     └── InterruptedRunError    130    the user pressed Ctrl-C or sent SIGTERM
 
 A message is one line and names the thing it is about; the hint, also one line, says the cure. Neither
@@ -125,7 +125,7 @@ class NotFoundError(OpsctlError):
 
 
 class DeniedError(OpsctlError):
-    """Credentials are missing, wrong or not allowed to do this."""
+    """Credentials or rights are missing, or do not allow this."""
 
     exit_code = 5
     kind = "denied"
@@ -158,7 +158,7 @@ class StepFailedError(OpsctlError):
 
 
 class LocalIOError(OpsctlError):
-    """The local disk refused: full, read-only or no permission."""
+    """The local disk refused: full, read-only or broken."""
 
     kind = "local_io"
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["as_duration", "as_size"]
+__all__ = ["URL", "as_duration", "as_size"]
+
+URL = click.Path(readable=False)
+"""A path or URL, which the shell completes; whether it may be read is for the store to say."""
 
 
 def as_duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 from msgspec import structs
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FilteredCommand",
+    "Work",
     "absolute",
     "amount",
     "dry_run",
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_R = TypeVar("_R", bound="_Outcome")
 _RULES = "opsctl.rules"
 _NAMES = {"--include": True, "--exclude": False}
 
@@ -106,24 +108,42 @@ def objects(count: int) -> str:
     return f"{count} object{'' if count == 1 else 's'}"
 
 
+class _Outcome(Protocol):
+    @property
+    def failed(self) -> int:
+        """How many items failed."""
+
+
+class Work:
+    """Something under way."""
+
+    def __init__(self) -> None:
+        self.status: Status = "ok"
+
+    def end(self, result: _R) -> _R:
+        """Return the result, after which the work counts as failed if some items of it did."""
+        self.status = "failed" if result.failed else "ok"
+        return result
+
+
 @contextmanager
-def working(runtime: Runtime, title: str) -> Iterator[None]:
+def working(runtime: Runtime, title: str) -> Iterator[Work]:
     """Show that something is under way, and how long it took; the error that ends it is told by who prints errors."""
     from opsctl.events import SpanFinished, SpanStarted
 
     begin = time.monotonic()
-    status: Status = "ok"
+    work = Work()
     runtime.sink(SpanStarted("transfer", title))
     try:
-        yield
+        yield work
     except KeyboardInterrupt:
-        status = "cancelled"
+        work.status = "cancelled"
         raise
     except BaseException:
-        status = "failed"
+        work.status = "failed"
         raise
     finally:
-        runtime.sink(SpanFinished("transfer", status, time.monotonic() - begin))
+        runtime.sink(SpanFinished("transfer", work.status, time.monotonic() - begin))
 
 
 def printer(runtime: Runtime, line: Callable[[Done], str | None]) -> Each:

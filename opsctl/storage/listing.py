@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from opsctl.errors import NotFoundError
+from opsctl.storage.localfs import local_faults
 from opsctl.storage.opener import StoreOptions, open_store
 from opsctl.storage.protocol import ObjectInfo, Store
 from opsctl.storage.url import StoreURL
@@ -83,7 +84,10 @@ def _listed(url: StoreURL, options: StoreOptions, recursive: bool) -> Iterator[L
 
 def _is_folder(url: StoreURL) -> bool:
     """Say whether the URL alone tells that no object is meant."""
-    return not url.path or url.path.endswith("/") or (url.scheme == "file" and Path(url.path).is_dir())
+    if url.scheme != "file":
+        return not url.path or url.path.endswith("/")
+    with local_faults(str(url)):
+        return url.path.endswith("/") or Path(url.path).is_dir()
 
 
 def _first_level(objects: Iterator[ObjectInfo]) -> Iterator[Listed]:

@@ -70,8 +70,8 @@ class CheckResult:
     def check(self) -> None:
         """Raise PartialError if something could not be compared, StepFailedError if something differs."""
         if self.failed:
-            first = self.failures[0].error
-            raise PartialError(f"{self.failed} objects were not compared; {first.message}", hint=first.hint)
+            objects = "1 object was" if self.failed == 1 else f"{self.failed} objects were"
+            raise PartialError(f"{objects} not compared")
         if self.differ or self.missing or self.extra:
             raise StepFailedError(f"{self.differ} differ, {self.missing} are missing, {self.extra} are extra")
 
@@ -107,6 +107,7 @@ def check(request: CheckRequest, *, sink: Sink = discard, span: str = "transfer"
         left = Tree(source, request.filters, other=target)
         right = Tree(target, request.filters, other=source)
         engine.run(_tasks(left, right, judge, one_way=request.one_way))
+    engine.tell()
     return CheckResult(
         same=found.get("same", 0),
         differ=found.get("differ", 0),

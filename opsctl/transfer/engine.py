@@ -15,9 +15,10 @@ from typing import Literal
 
 import msgspec
 
-from opsctl.errors import LocalIOError, OpsctlError, PartialError, TransientError
+from opsctl.errors import DeniedError, LocalIOError, OpsctlError, PartialError, TransientError
 from opsctl.events import Message, Progress, Sink
 from opsctl.execution import open_executor
+from opsctl.storage.localfs.tree import UNREADABLE
 from opsctl.transfer.sources import Refusal
 from opsctl.transfer.throttle import Throttle
 
@@ -141,8 +142,9 @@ class TransferError(PartialError):
         first = result.failed[0].error
         total = result.copied + result.count
         to = f" to {destination}" if destination else ""
-        message = f"{result.count} of {total} objects were not {done}{to}; {first.message}"
-        super().__init__(message, hint=first.hint)
+        self.summary = f"{result.count} of {total} objects were not {done}{to}"
+        """The message without the reason of the first failure, for where all of them have been told."""
+        super().__init__(f"{self.summary}; {first.message}", hint=first.hint)
         self.result = result
         self.destination = destination
         self.done = done
@@ -185,7 +187,7 @@ class Engine:
         self.counts: dict[tuple[str, Status], int] = {}
         """Items by action and status."""
         self._untold: Message | None = None
-        """The failure of the first item: where it is the only one, whoever called tells it as the error of it all."""
+        """The first failure, as long as nothing succeeds: if nothing ever does, it is told as the error of it all."""
 
     @property
     def moved(self) -> Callable[[int], None]:
@@ -208,6 +210,15 @@ class Engine:
         Raises:
             OpsctlError: `entries` failed, what was done until then stays; or everything fails.
         """
+        try:
+            self._run(entries)
+        except BaseException as error:
+            if not (self.failed and error is self.failed[0].error):
+                self.tell()
+            raise
+        self._meter.emit()
+
+    def _run(self, entries: Iterable[Task | Refusal]) -> None:
         executor = open_executor("threads", workers=self._jobs)
         try:
             for outcome in executor.map_unordered(_attempt, self._tasks(entries)):
@@ -218,11 +229,10 @@ class Engine:
                     self.finish(outcome)
         finally:
             executor.close()
-        self._meter.emit()
 
     def finish(self, done: Done) -> None:
         """Count an item that did not fail."""
-        self._tell()
+        self.tell()
         self._count(done)
         if done.status in {"done", "planned"}:
             self._meter.finish(done.size if done.action in {"copy", "move"} else 0)
@@ -233,14 +243,16 @@ class Engine:
         if len(self.failed) < KEPT:
             self.failed.append(failure)
         error = failure.error
-        self._tell()
-        self._untold = Message(self._span, error.message, "error", error.hint)
+        message = Message(self._span, error.message, "error", error.hint)
         if self.counts:
-            self._tell()
+            self._sink(message)
+        else:
+            self._untold = message
         key = failure.key or failure.name
         self._count(Done(failure.action, key, "failed", "", 0, error.message, error.hint, error.kind))
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Report the first failure, where it has been kept for an error that does not come."""
         if self._untold is not None:
             self._sink(self._untold)
             self._untold = None
@@ -254,9 +266,13 @@ class Engine:
         if refusal.harmless:
             self._sink(Message(self._span, f"{refusal.name} is left out: {refusal.reason}", "warning"))
             return
-        hint = "remove it, exclude it, or name its target"
-        error = LocalIOError(f"{refusal.name} is not {self._word}: {refusal.reason}", hint=hint)
-        self.fail(Failure(refusal.name, error, key=refusal.key))
+        self.fail(Failure(refusal.name, self._refused(refusal), key=refusal.key))
+
+    def _refused(self, refusal: Refusal) -> OpsctlError:
+        message = f"{refusal.name} is not {self._word}: {refusal.reason}"
+        if refusal.reason.startswith(UNREADABLE):
+            return DeniedError(message, hint="check its owner and its mode, or exclude it")
+        return LocalIOError(message, hint="remove it, exclude it, or name its target")
 
     def count(self, action: str, status: Status) -> int:
         """Return how many items came out so."""

@@ -93,9 +93,10 @@ class SyncResult:
     failures: tuple[Failure, ...] = ()
 
     def check(self) -> None:
-        """Raise PartialError if something failed."""
+        """Raise PartialError if something failed; why has been told of each."""
         if self.failed:
-            first = self.failures[0].error
-            kept = f", {self.held_back} were held back" if self.held_back else ""
-            hint = first.hint or "--manifest FILE lists them for --retry-from FILE"
-            raise PartialError(f"{self.failed} objects failed{kept}; {first.message}", hint=hint)
+            objects = "1 object" if self.failed == 1 else f"{self.failed} objects"
+            kept = f", {self.held_back} held back" if self.held_back else ""
+            raise PartialError(
+                f"{objects} failed{kept}", hint="--manifest FILE lists what failed for --retry-from FILE"
+            )

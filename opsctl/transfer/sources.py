@@ -13,7 +13,6 @@ must not be copied comes as a `Refusal` in its place.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import msgspec
 from opsctl.errors import NotFoundError, UsageError
 from opsctl.storage import ObjectInfo, Store, StoreOptions, StoreURL, open_store, parse_url
 from opsctl.storage.backends.file import FileStore
+from opsctl.storage.localfs import local_faults
 from opsctl.transfer.filters import Filters
 from opsctl.transfer.patterns import Pattern, is_pattern
 from opsctl.transfer.plan import Action
@@ -144,10 +144,12 @@ def find_source(text: str, *, workspace: Path, options: StoreOptions) -> Source:
     Raises:
         NotFoundError: there is no such file or directory.
         UsageError: it leads out of the workspace.
+        DeniedError: the user may not look at it.
     """
     url = parse_url(text)
     if url.scheme == "file":
-        return _find_files(text, url.path, workspace)
+        with local_faults(repr(text)):
+            return _find_files(text, url.path, workspace)
     store = open_store(url, options=options)
     if next(store.scan(), None) is not None or not url.path.strip("/"):
         return Source(name=text, store=store)
@@ -165,14 +167,23 @@ def _find_files(text: str, path: str, workspace: Path) -> Source:
         raise UsageError(f"{text!r} must not contain '..'", hint="name it from the workspace, or absolutely")
     base = Path("/") if absolute else workspace
     literal = base.joinpath(*names)
-    if os.path.lexists(literal) or not is_pattern(path):
+    if _is_there(literal) or not is_pattern(path):
         pattern, directory = None, literal
     else:
         pattern = Pattern("/".join(names))
         directory = base / pattern.directory
-    if not os.path.lexists(directory):
+    if not _is_there(directory):
         raise NotFoundError(f"{text!r}: there is no {directory}", hint="is it built, and is the path right?")
     return _rooted(text, directory, pattern, workspace=None if absolute else workspace)
+
+
+def _is_there(path: Path) -> bool:
+    # Unlike os.path.lexists, which takes what the user may not see for absent.
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _rooted(text: str, directory: Path, pattern: Pattern | None, *, workspace: Path | None) -> Source:

@@ -57,9 +57,7 @@ class Synchronizer:
             self._check_deletions()
             self._engine.run(self._task(action, self._delete) for action in self._deletions)
             self._engine.run(self._task(action, self._copy_after) for action in self._blocked)
-        if self._broken:
-            raise self._broken
-        return self._result("done")
+        return self._finished("done")
 
     def foresee(self, actions: Iterable[Action | Refusal], writer: PlanWriter | None) -> SyncResult:
         """Say what would be done."""
@@ -72,10 +70,10 @@ class Synchronizer:
                     writer.add(action)
             elif action.reason == "same":
                 self._engine.finish(_done(action, status="unchanged"))
-        if self._broken:
-            raise self._broken
-        self._check_deletions()
-        return self._result("planned")
+        self._engine.tell()
+        if not self._broken:
+            self._check_deletions()
+        return self._finished("planned")
 
     def check_unmoved(self, actions: Iterable[Action]) -> None:
         """Raise ConflictError unless every object that is named is as the actions say."""
@@ -203,6 +201,12 @@ class Synchronizer:
     def _check_deletions(self) -> None:
         if self._request.max_delete is not None:
             self._request.max_delete.check(len(self._deletions), self._targets)
+
+    def _finished(self, status: Status) -> SyncResult:
+        self._engine.tell()
+        if self._broken:
+            raise self._broken
+        return self._result(status)
 
     def _result(self, status: Status) -> SyncResult:
         engine = self._engine

@@ -13,7 +13,7 @@ from opsctl.cli.output.ansi import spell
 from opsctl.cli.output.table import describe
 from opsctl.cli.output.units import size, timestamp
 from opsctl.cli.runtime import Runtime
-from opsctl.cli.scalars import as_duration
+from opsctl.cli.scalars import URL, as_duration
 from opsctl.errors import UsageError
 from opsctl.storage import CanPresign, HasBuckets, ObjectInfo, Store, StoreURL, open_store, parse_url
 from opsctl.storage.listing import Listed, list_url, open_object
@@ -29,7 +29,7 @@ def _parse(ctx: click.Context, param: click.Parameter, value: str | tuple[str, .
 
 
 @click.command("ls", cls=Command, formats=("text", "json", "csv"))
-@click.argument("url", type=click.Path(), callback=_parse)
+@click.argument("url", type=URL, callback=_parse)
 @click.option("-r", "--recursive", is_flag=True, help="List every object below, not only the first level.")
 @click.pass_obj
 def ls(runtime: Runtime, url: StoreURL, recursive: bool) -> None:
@@ -47,7 +47,7 @@ def ls(runtime: Runtime, url: StoreURL, recursive: bool) -> None:
 
 
 @click.command("cat", cls=Command, formats=("text",))
-@click.argument("url", type=click.Path(), callback=_parse)
+@click.argument("url", type=URL, callback=_parse)
 @click.option("--start", type=click.IntRange(min=0), default=0, metavar="BYTES", help="Skip so many bytes.")
 @click.option("--length", type=click.IntRange(min=0), metavar="BYTES", help="Print at most so many bytes.")
 @click.pass_obj
@@ -60,7 +60,7 @@ def cat(runtime: Runtime, url: StoreURL, start: int, length: int | None) -> None
 
 
 @click.command("stat", cls=Command)
-@click.argument("url", type=click.Path(), callback=_parse)
+@click.argument("url", type=URL, callback=_parse)
 @click.pass_obj
 def stat(runtime: Runtime, url: StoreURL) -> None:
     """Show what is known of one object."""
@@ -70,7 +70,7 @@ def stat(runtime: Runtime, url: StoreURL) -> None:
 
 
 @click.command("du", cls=Command, formats=("text", "json", "csv"))
-@click.argument("url", type=click.Path())
+@click.argument("url", type=URL)
 @click.option("--depth", type=click.IntRange(min=0), default=0, show_default=True, help="Folders so deep as well.")
 @click.pass_obj
 def du(runtime: Runtime, url: str, depth: int) -> None:
@@ -90,7 +90,7 @@ def du(runtime: Runtime, url: str, depth: int) -> None:
 
 
 @click.command("presign", cls=Command)
-@click.argument("url", type=click.Path(), callback=_parse)
+@click.argument("url", type=URL, callback=_parse)
 @click.option("--method", type=click.Choice(["GET", "PUT"]), default="GET", show_default=True, help="What it allows.")
 @click.option(
     "--expires",
@@ -115,7 +115,7 @@ def presign(runtime: Runtime, url: StoreURL, method: str, expires: float) -> Non
 
 
 @click.command("mb", cls=Command)
-@click.argument("url", type=click.Path(), callback=_parse)
+@click.argument("url", type=URL, callback=_parse)
 @click.pass_obj
 def mb(runtime: Runtime, url: StoreURL) -> None:
     """Make a bucket.
@@ -128,7 +128,7 @@ def mb(runtime: Runtime, url: StoreURL) -> None:
 
 
 @click.command("rb", cls=Command)
-@click.argument("url", type=click.Path(), callback=_parse)
+@click.argument("url", type=URL, callback=_parse)
 @click.pass_obj
 def rb(runtime: Runtime, url: StoreURL) -> None:
     """Remove an empty bucket.
@@ -154,7 +154,7 @@ def _bucket(runtime: Runtime, url: StoreURL) -> _BucketStore:
 
 
 @click.command("cleanup", cls=Command)
-@click.argument("url", type=click.Path())
+@click.argument("url", type=URL)
 @click.option(
     "--older-than",
     callback=as_duration,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from opsctl.cli.scalars import URL
 from opsctl.cli.transfers import (
     FilteredCommand,
     amount,
@@ -22,8 +23,9 @@ from opsctl.cli.transfers import (
     show_summary,
     working,
 )
-from opsctl.errors import UsageError
+from opsctl.errors import PartialError, UsageError
 from opsctl.storage import PutOptions, parse_url
+from opsctl.storage.localfs import local_faults
 
 if TYPE_CHECKING:
     from opsctl.cli.runtime import Runtime
@@ -54,8 +56,8 @@ def _described(command: _F) -> _F:
 
 
 @click.command("cp", cls=FilteredCommand)
-@click.argument("sources", type=click.Path(), nargs=-1, required=True, metavar="SRC...")
-@click.argument("destination", type=click.Path(), metavar="DST")
+@click.argument("sources", type=URL, nargs=-1, required=True, metavar="SRC...")
+@click.argument("destination", type=URL, metavar="DST")
 @click.option("-r", "--recursive", is_flag=True, help="Copy what directories hold to below DST.")
 @filtered
 @_described
@@ -83,8 +85,8 @@ def cp(ctx: click.Context, /, sources: tuple[str, ...], destination: str, **opti
 
 
 @click.command("mv", cls=FilteredCommand)
-@click.argument("sources", type=click.Path(), nargs=-1, required=True, metavar="SRC...")
-@click.argument("destination", type=click.Path(), metavar="DST")
+@click.argument("sources", type=URL, nargs=-1, required=True, metavar="SRC...")
+@click.argument("destination", type=URL, metavar="DST")
 @click.option("-r", "--recursive", is_flag=True, help="Move what directories hold to below DST.")
 @filtered
 @_described
@@ -141,7 +143,7 @@ def _transfer(ctx: click.Context, request: CopyRequest, destination: str) -> Non
             result = copy(request, sink=runtime.sink, span="transfer", each=printer(runtime, _line(runtime)))
     except TransferError as error:
         summarize(error.result)
-        raise
+        raise PartialError(error.summary) from error
     summarize(result)
 
 
@@ -163,7 +165,9 @@ def _placed(runtime: Runtime, destination: str, *, recursive: bool, several: boo
     """Return the directory that copies go below, and what the one copy is called there, "" for its own name."""
     url = parse_url(destination, base=runtime.cwd)
     local = url.scheme == "file"
-    directory = destination.endswith("/") or not url.path.strip("/") or (local and (runtime.cwd / url.path).is_dir())
+    with local_faults(destination):
+        directory = local and (runtime.cwd / url.path).is_dir()
+    directory = directory or destination.endswith("/") or not url.path.strip("/")
     if directory or recursive:
         return str(url), ""
     if several:
@@ -210,7 +214,7 @@ def _print_object(runtime: Runtime, source: str) -> None:
 
 
 @click.command("rm", cls=FilteredCommand)
-@click.argument("urls", type=click.Path(), nargs=-1, required=True, metavar="URL...")
+@click.argument("urls", type=URL, nargs=-1, required=True, metavar="URL...")
 @click.option("-r", "--recursive", is_flag=True, help="Delete everything below URL.")
 @filtered
 @dry_run
@@ -244,5 +248,5 @@ def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, dry_run: b
         result = remove(request, sink=runtime.sink, span="transfer", each=printer(runtime, line))
     except TransferError as error:
         summarize(error.result)
-        raise
+        raise PartialError(error.summary) from error
     summarize(result)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from opsctl.cli.scalars import as_duration
+from opsctl.cli.scalars import URL, as_duration
 from opsctl.cli.transfers import (
     FilteredCommand,
     absolute,
@@ -51,8 +51,8 @@ def _max_delete(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 @click.command("sync", cls=FilteredCommand)
-@click.argument("source", type=click.Path(), metavar="SRC", required=False)
-@click.argument("destination", type=click.Path(), metavar="DST", required=False)
+@click.argument("source", type=URL, metavar="SRC", required=False)
+@click.argument("destination", type=URL, metavar="DST", required=False)
 @click.option("--delete", is_flag=True, help="Delete what SRC does not have, last, and only if nothing failed before.")
 @click.option(
     "--max-delete", callback=_max_delete, metavar="N|N%", help="Delete nothing at all if it would be more than this."
@@ -101,10 +101,10 @@ def _run(runtime: Runtime, request: SyncRequest, options: dict[str, Any], each: 
     from opsctl.transfer import plan_sync, run_sync
 
     if options["dry_run"] or options["plan_file"]:
-        with working(runtime, "plan"):
-            return plan_sync(request, options["plan_file"], sink=runtime.sink, span="transfer", each=each)
-    with working(runtime, "sync"):
-        return run_sync(request, sink=runtime.sink, span="transfer", each=each)
+        with working(runtime, "plan") as work:
+            return work.end(plan_sync(request, options["plan_file"], sink=runtime.sink, span="transfer", each=each))
+    with working(runtime, "sync") as work:
+        return work.end(run_sync(request, sink=runtime.sink, span="transfer", each=each))
 
 
 def _apply(runtime: Runtime, source: str | None, destination: str | None, options: dict[str, Any]) -> None:
@@ -124,8 +124,8 @@ def _apply(runtime: Runtime, source: str | None, destination: str | None, option
         limit=options["bwlimit"],
         options=runtime.store_options(),
     )
-    with _reporting(runtime, request, options["manifest"]) as each, working(runtime, "sync"):
-        result = apply_plan(planned, request, sink=runtime.sink, span="transfer", each=each)
+    with _reporting(runtime, request, options["manifest"]) as each, working(runtime, "sync") as work:
+        result = work.end(apply_plan(planned, request, sink=runtime.sink, span="transfer", each=each))
     _summarize(runtime, result, planned=False)
     result.check()
 
@@ -214,8 +214,8 @@ def _summarize(runtime: Runtime, result: SyncResult, *, planned: bool) -> None:
 
 
 @click.command("check", cls=FilteredCommand)
-@click.argument("source", type=click.Path(), metavar="SRC")
-@click.argument("destination", type=click.Path(), metavar="DST")
+@click.argument("source", type=URL, metavar="SRC")
+@click.argument("destination", type=URL, metavar="DST")
 @click.option("--one-way", is_flag=True, help="What only DST has is no difference.")
 @filtered
 @jobs
@@ -243,8 +243,8 @@ def check(ctx: click.Context, /, source: str, destination: str, one_way: bool, j
         hidden = done.status == "failed" or (done.reason == "same" and not runtime.settings.verbosity)
         return None if hidden else f"{done.reason:7}  {done.key}"
 
-    with working(runtime, "check"):
-        result = compare(request, sink=runtime.sink, span="transfer", each=printer(runtime, line))
+    with working(runtime, "check") as work:
+        result = work.end(compare(request, sink=runtime.sink, span="transfer", each=printer(runtime, line)))
     facts = {name: getattr(result, name) for name in ("same", "differ", "missing", "extra", "failed")}
     text = f"{objects(result.same)} the same, {result.differ} differ, {result.missing} missing, {result.extra} extra"
     show_summary(runtime, facts, text)

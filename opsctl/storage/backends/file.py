@@ -23,7 +23,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,7 +33,7 @@ from opsctl.storage.localfs import (
     Draft,
     Skip,
     is_in_use,
-    local_fault,
+    local_faults,
     locked,
     open_draft,
     open_range,
@@ -102,6 +102,7 @@ class FileStore:
 
         Raises:
             NotFoundError: the root is not there: an unmounted disk must not look like an empty one.
+            DeniedError: the user may not read a directory.
             LocalIOError: a directory cannot be read.
         """
         with self._faults(""):
@@ -190,7 +191,8 @@ class FileStore:
 
     def bucket_exists(self) -> bool:
         """Say whether the root is a directory."""
-        return Path(self.root).is_dir()
+        with self._faults(""):
+            return Path(self.root).is_dir()
 
     def make_bucket(self) -> None:
         """Make the root and its parents."""
@@ -210,12 +212,8 @@ class FileStore:
     def _name(self, key: str) -> str:
         return f"{self._url.rstrip('/')}/{key}" if key else self._url
 
-    @contextmanager
-    def _faults(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise local_fault(error, what=self._name(key)) from error
+    def _faults(self, key: str) -> AbstractContextManager[None]:
+        return local_faults(self._name(key))
 
     def _checked(self, key: str) -> str:
         check_key(key, store=self._url)

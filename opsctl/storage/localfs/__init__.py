@@ -5,7 +5,7 @@ key order, `draft` writes all or nothing, `faults` says what an OSError means to
 """
 
 from opsctl.storage.localfs.draft import TEMP_PREFIX, Draft, is_in_use, open_draft
-from opsctl.storage.localfs.faults import NameTakenError, local_fault
+from opsctl.storage.localfs.faults import NameTakenError, local_fault, local_faults
 from opsctl.storage.localfs.locks import locked
 from opsctl.storage.localfs.reader import open_range
 from opsctl.storage.localfs.tree import Skip, walk
@@ -17,6 +17,7 @@ __all__ = [
     "Skip",
     "is_in_use",
     "local_fault",
+    "local_faults",
     "locked",
     "open_draft",
     "open_range",

@@ -20,6 +20,7 @@ TEMP_PREFIX = ".opsctl-tmp-"
 """How the names of unfinished files begin; never listed, and what a kill leaves is found by it."""
 
 _CHUNK = 1 << 20
+_ATTEMPTS = 100
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNSUPPORTED = {errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM}
 
@@ -130,15 +131,25 @@ def open_draft(root: str, key: str, *, what: str) -> Iterator[Draft]:
 def _begin(root: str, parents: list[str], name: str, *, what: str) -> tuple[int, Draft]:
     # Whoever deletes the last file of a directory removes the directory too, perhaps just after we opened it.
     # Once the draft is in it, it stays.
-    for _ in range(100):
+    for _ in range(_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
-            directory = open_directory(root, parents, create=True)
-            try:
-                return directory, Draft(directory, name, what=what)
-            except BaseException:
-                os.close(directory)
-                raise
-    raise LocalIOError(f"{what}: the directory is removed again and again while a file is written into it")
+            return _try_begin(root, parents, name, what=what)
+    try:
+        return _try_begin(root, parents, name, what=what)
+    except FileNotFoundError as error:
+        raise LocalIOError(
+            f"{what}: no file can be made in its directory: {error.strerror}",
+            hint="this file system may take no files, like /proc and /sys: choose another directory",
+        ) from error
+
+
+def _try_begin(root: str, parents: list[str], name: str, *, what: str) -> tuple[int, Draft]:
+    directory = open_directory(root, parents, create=True)
+    try:
+        return directory, Draft(directory, name, what=what)
+    except BaseException:
+        os.close(directory)
+        raise
 
 
 def _copy_range(source: int, target: int, *, count: int, offset: int) -> int:

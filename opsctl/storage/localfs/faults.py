@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from opsctl.errors import LocalIOError, NotFoundError, OpsctlError, UsageError
+from opsctl.errors import DeniedError, LocalIOError, NotFoundError, OpsctlError, UsageError
 
-__all__ = ["NameTakenError", "local_fault"]
+__all__ = ["DENIED", "NameTakenError", "local_fault", "local_faults"]
+
+DENIED = frozenset({errno.EACCES, errno.EPERM})
+"""What the operating system says where the user may not."""
 
 _HINTS = {
     errno.EACCES: "check the owner and the mode of the file and of the directories above it",
@@ -31,7 +36,8 @@ class NameTakenError(UsageError):
 def local_fault(error: OSError, *, what: str) -> OpsctlError:
     """Return the typed error for `error`, met while working on `what` (a URL or a path).
 
-    NotFoundError where nothing is there, UsageError where the name cannot be kept, LocalIOError for the rest.
+    NotFoundError where nothing is there, UsageError where the name cannot be kept, DeniedError where
+    the user may not, LocalIOError for the rest.
     """
     if error.errno == errno.ENOENT:
         return NotFoundError(f"{what} is not there")
@@ -40,4 +46,14 @@ def local_fault(error: OSError, *, what: str) -> OpsctlError:
     if error.errno == errno.ENAMETOOLONG:
         return UsageError(f"{what}: the name is too long for this file system", hint="choose another name")
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return LocalIOError(f"{what}: {reason}", hint=_HINTS.get(error.errno or 0, ""))
+    kind = DeniedError if error.errno in DENIED else LocalIOError
+    return kind(f"{what}: {reason}", hint=_HINTS.get(error.errno or 0, ""))
+
+
+@contextmanager
+def local_faults(what: str) -> Iterator[None]:
+    """Raise what `local_fault` makes of an OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise local_fault(error, what=what) from error

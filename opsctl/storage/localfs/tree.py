@@ -6,7 +6,6 @@ Order is that of the UTF-8 bytes of whole keys, as S3 lists them: a directory co
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -14,8 +13,12 @@ from collections.abc import Callable, Iterator
 from opsctl.errors import UsageError
 from opsctl.storage.localfs.beneath import open_directory, stat_file
 from opsctl.storage.localfs.draft import TEMP_PREFIX
+from opsctl.storage.localfs.faults import DENIED
 
-__all__ = ["Skip", "walk"]
+__all__ = ["UNREADABLE", "Skip", "walk"]
+
+UNREADABLE = "a directory that cannot be read"
+"""How the reason begins where it is the rights of the user that leave something out."""
 
 Skip = Callable[[str, str], None]
 """Called with the key of what is left out, printable, and why."""
@@ -106,9 +109,9 @@ class _Chosen:
 
     def unreadable(self, key: str, error: OSError) -> None:
         """Tell of a directory that cannot be read, or raise where nobody would hear: it must not look empty."""
-        if self._skip is None or error.errno not in {errno.EACCES, errno.EPERM}:
+        if self._skip is None or error.errno not in DENIED:
             raise error
-        self._skip(key, f"a directory that cannot be read: {error.strerror}")
+        self._skip(key, f"{UNREADABLE}: {error.strerror}")
 
     def named(self, name: str) -> bool:
         """Say whether an entry of this name is looked at: files or drafts, and the directories on the way to them."""

@@ -20,10 +20,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opsctl.errors import ConflictError, LocalIOError, NotFoundError, OpsctlError, TransientError, UsageError
+from opsctl.errors import (
+    ConflictError,
+    DeniedError,
+    LocalIOError,
+    NotFoundError,
+    OpsctlError,
+    TransientError,
+    UsageError,
+)
 from opsctl.storage import ObjectInfo, PendingUpload, PutOptions, open_store
 from opsctl.storage.backends.file import FileStore
-from opsctl.storage.localfs import TEMP_PREFIX, Draft, draft, locks
+from opsctl.storage.localfs import TEMP_PREFIX, Draft, draft, local_fault, locks
 from opsctl.storage.url import StoreURL
 
 
@@ -390,6 +398,20 @@ def test_a_read_only_file_system_is_said_so(store: FileStore, root: Path) -> Non
                 attempt()
             assert "mounted read-only" in caught.value.hint
         assert keys(store) == ["key"]
+
+
+def test_where_no_file_can_be_made_the_system_is_quoted() -> None:
+    for key in ("opsctl-none", "opsctl-none/below"):
+        with pytest.raises(LocalIOError, match="No such file or directory") as caught:
+            put(FileStore(StoreURL("file", "", "/proc")), key)
+        assert "choose another directory" in caught.value.hint
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_what_the_user_may_not_is_denied_and_says_what_to_look_at(number: int) -> None:
+    found = local_fault(OSError(number, os.strerror(number)), what="file://x")
+    assert (type(found), found.message) == (DeniedError, f"file://x: {os.strerror(number)}")
+    assert "owne" in found.hint
 
 
 LIMITED = """
