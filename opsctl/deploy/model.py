@@ -16,6 +16,7 @@ import msgspec
 
 from opsctl.config.models import Health
 from opsctl.events import Status
+from opsctl.words import counted
 
 __all__ = [
     "ArtifactRecord",
@@ -283,8 +284,3 @@ class Release(Attempt, frozen=True, kw_only=True):
         fields = {name: getattr(attempt, name) for name in Attempt.__struct_fields__}
         spec_hash = attempt.spec.hash
         return cls(**fields, spec_hash=spec_hash, outcome=outcome, failure=failure, recovered=recovered)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 file", "3 files"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -22,6 +22,7 @@ from opsctl.docker.spans import span
 from opsctl.errors import StepFailedError, UsageError
 from opsctl.events import Message, Sink, discard
 from opsctl.junit import Case, Suite
+from opsctl.words import counted
 
 __all__ = ["CheckResult", "TestRequest", "TestResult", "run", "suite"]
 
@@ -130,7 +131,7 @@ def run(request: TestRequest, engine: Engine, sink: Sink = discard) -> TestResul
         checks = tuple(_checked(one, bench, sink, work=work) for one in named)
         failed = sum(not check.passed for check in checks)
         outcome.status = "failed" if failed else "ok"
-        outcome.detail = f"{failed} of {len(checks)} checks failed" if failed else f"{len(checks)} checks"
+        outcome.detail = f"{failed} of {len(checks)} checks failed" if failed else counted(len(checks), "check")
     return TestResult(request.image, image.id, checks, started)
 
 

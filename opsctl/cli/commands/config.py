@@ -10,6 +10,7 @@ import click
 
 from opsctl.cli.groups import Command
 from opsctl.cli.runtime import Runtime
+from opsctl.words import counted
 
 if TYPE_CHECKING:
     from opsctl.cli.output.table import Table
@@ -105,12 +106,8 @@ def show(runtime: Runtime, origin: bool) -> None:
 
 
 def _checked(found: dict[str, Any]) -> str:
-    counts = (_count(len(found["services"]), "service"), _count(len(found["environments"]), "environment"))
+    counts = (counted(len(found["services"]), "service"), counted(len(found["environments"]), "environment"))
     return f"{found['file']} is right: {', '.join(counts)}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _settings(loaded: LoadedProject) -> Iterator[Setting]:

@@ -13,6 +13,7 @@ import click
 from opsctl.cli.groups import Command
 from opsctl.cli.output.units import duration
 from opsctl.cli.runtime import Runtime
+from opsctl.words import counted
 
 if TYPE_CHECKING:
     from opsctl.pipeline.plan import PipelinePlan, StepPlan
@@ -81,7 +82,7 @@ def validate(runtime: Runtime, file: Path) -> None:
 
     pipeline = open_pipeline(_request(runtime, file))
     found = {"file": pipeline.name, "steps": list(pipeline.steps), "inputs": list(pipeline.file.inputs)}
-    runtime.show(found, text=lambda _: f"{pipeline.name} is right: {_count(len(pipeline.steps), 'step')}")
+    runtime.show(found, text=lambda _: f"{pipeline.name} is right: {counted(len(pipeline.steps), 'step')}")
 
 
 @click.command("plan", cls=Command)
@@ -132,10 +133,6 @@ def schema(runtime: Runtime) -> None:
     from opsctl.pipeline.schema import pipeline_schema
 
     runtime.print(json.dumps(pipeline_schema(), indent=2, ensure_ascii=False))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _ran(result: RunResult) -> str:

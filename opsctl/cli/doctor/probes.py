@@ -10,6 +10,7 @@ from opsctl.cli.doctor.model import Check, Probe, Surroundings
 from opsctl.config.project import LoadedProject
 from opsctl.errors import UsageError
 from opsctl.storage import StoreURL, parse_url
+from opsctl.words import counted
 
 __all__ = ["find_probes"]
 
@@ -45,12 +46,8 @@ def _look_at_project(surroundings: Surroundings) -> Check:
         first = project.warnings[0]
         return Check("project", "warn", str(first), cure=first.hint)
     model = project.project
-    counted = f"{_count(len(model.services), 'service')}, {_count(len(model.environments), 'environment')}"
-    return Check("project", "ok", f"{project.name}: project {model.project}, {counted}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    holds = f"{counted(len(model.services), 'service')}, {counted(len(model.environments), 'environment')}"
+    return Check("project", "ok", f"{project.name}: project {model.project}, {holds}")
 
 
 def _engines(project: LoadedProject | None) -> dict[str, bool]:

@@ -13,6 +13,7 @@ from opsctl.cli.output.tail import Tail
 from opsctl.cli.output.told import Told
 from opsctl.cli.output.units import duration, size
 from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
+from opsctl.words import counted
 
 __all__ = ["STATUS_COLORS", "PlainLines", "PlainRenderer", "amount", "failure_lines", "items", "wanted"]
 
@@ -154,7 +155,7 @@ def items(event: Progress) -> list[str]:
     """Return how many objects are done, [] where the event does not say."""
     if event.items is None:
         return []
-    return [f"{event.items} of {event.items_total} objects" if event.items_total else f"{event.items} objects"]
+    return [f"{event.items} of {event.items_total} objects" if event.items_total else counted(event.items, "object")]
 
 
 def failure_lines(failure: Failure, *, colors: bool) -> list[str]:

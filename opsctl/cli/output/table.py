@@ -55,7 +55,8 @@ class Table:
         """Return the table as text.
 
         Args:
-            columns: width to fit; a cell that has to give way is cut in the middle with `…`. None never cuts.
+            columns: width to fit; a cell that has to give way is cut in the middle with `…`, and where even that is
+                not enough every row becomes a paragraph. None never cuts.
         """
         if not self.rows and self.empty:
             return self.empty
@@ -65,6 +66,8 @@ class Table:
         ]
         header = [column.name.upper() for column in self.columns]
         widths = self._widths([header, *cells], columns)
+        if columns is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > columns:
+            return self._stacked(header, cells, columns)
         styles = [[column.color(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
         lines = [self._line(header, widths, ["dim"] * len(header))]
         lines += [self._line(row, widths, style) for row, style in zip(cells, styles, strict=True)]
@@ -82,6 +85,15 @@ class Table:
                 break
             widths[max(wide, key=lambda index: widths[index])] -= 1
         return widths
+
+    def _stacked(self, header: list[str], cells: list[list[str]], columns: int) -> str:
+        """Return each row as a paragraph of its own, for a terminal that is too narrow for a table."""
+        names = max(map(width, header))
+        room = max(columns - names - len(_GAP), 1)
+        heads = [f"{paint(fit(name, names), 'dim')}{_GAP}" for name in header]
+        return "\n\n".join(
+            "\n".join(f"{head}{shorten(cell, room)}" for head, cell in zip(heads, row, strict=True)) for row in cells
+        )
 
     def _line(self, cells: list[str], widths: list[int], styles: list[str]) -> str:
         parts = []

@@ -17,6 +17,7 @@ from opsctl.config.scalars import Text
 from opsctl.pipeline.kinds import Command, OutputValue, Site, StepKind, WorkContext, WorkKind, WorkResult
 from opsctl.pipeline.services import known, service_faults, value_of
 from opsctl.pipeline.worker import work_command
+from opsctl.words import counted
 
 __all__ = ["KIND", "TestOptions"]
 
@@ -82,7 +83,8 @@ class TestKind:
         """Return what is tested."""
         image = f"image {options.image}" if options.image is not None else "image"
         of_service = f" of service {options.service}" if options.service is not None else ""
-        more = f" with {len(options.checks)} more checks" if options.checks and options.service is not None else ""
+        added = len(options.checks) if options.service is not None else 0
+        more = f" with {counted(added, 'more check')}" if added else ""
         return f"test {image}{of_service}{more}"
 
     def command(self, options: TestOptions, site: Site) -> Command:
@@ -111,7 +113,7 @@ class TestKind:
             junit.write(Path(value_of(options.junit)), [suite(result)])
         result.require()
         outputs: dict[str, OutputValue] = {"image": result.image_id, "checks": len(result.checks)}
-        return WorkResult(outputs, f"{len(result.checks)} checks of {result.image}")
+        return WorkResult(outputs, f"{counted(len(result.checks), 'check')} of {result.image}")
 
 
 KIND = TestKind()

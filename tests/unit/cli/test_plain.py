@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from opsctl.cli.output.plain import PlainRenderer, failure_lines
+from opsctl.cli.output.plain import PlainRenderer, failure_lines, items
 from opsctl.cli.output.renderer import Failure
 from opsctl.errors import Problem
 from opsctl.events import Event, Message, Output, Progress, SpanFinished, SpanStarted
@@ -104,6 +104,11 @@ def test_colours_of_children_are_kept_only_with_colours() -> None:
     event = Output("", "\x1b[32mok\x1b[0m")
     assert draw(event) == ["ok"]
     assert draw(event, colors=True) == ["\x1b[32mok\x1b[0m\x1b[0m"]
+
+
+def test_one_is_not_told_as_many() -> None:
+    assert items(Progress("a", 1, None, items=1)) == ["1 object"]
+    assert items(Progress("a", 1, None, items=2)) == ["2 objects"]
 
 
 def test_a_failure_is_told_in_one_line_with_its_cure() -> None:

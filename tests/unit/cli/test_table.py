@@ -25,6 +25,21 @@ def test_the_widest_column_gives_way() -> None:
     assert strip(lines[1]) == "web   2.0 KiB  registry.exa…456789abcdef"
 
 
+def test_a_table_that_cannot_fit_becomes_paragraphs() -> None:
+    columns = (Column("release", align="right"), Column("when"), Column("what", shrink=True))
+    rows = [(1, "2026-01-31 09:05:07", "registry.example.com/acme/web:1"), (2, "2026-01-31 09:05:08", "")]
+    lines = [strip(line).rstrip() for line in Table(columns, rows).render(columns=30).split("\n")]
+    assert lines == [
+        "RELEASE  1",
+        "WHEN     2026-01-31 09:05:07",
+        "WHAT     registry.e…acme/web:1",
+        "",
+        "RELEASE  2",
+        "WHEN     2026-01-31 09:05:08",
+        "WHAT",
+    ]
+
+
 @given(st.lists(st.tuples(st.text(), st.integers(0, 2**50), st.text()), max_size=5), st.integers(40, 120))
 def test_no_line_is_wider_than_the_terminal_and_every_row_is_one_line(
     rows: list[tuple[str, int, str]], columns: int
