@@ -8,17 +8,18 @@ into a session, and so a process group, of its own, so that `terminate` and `sig
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
-from opsctl.errors import MissingToolError, StepFailedError, TransientError
+from opsctl.errors import DeniedError, MissingToolError, OpsctlError, StepFailedError, TransientError
 
 __all__ = ["Child", "Finished", "Started", "run", "signal_group", "spawn", "start", "terminate", "which"]
 
@@ -69,16 +70,16 @@ def run(
         ok: exit codes that count as success; None accepts any.
 
     Raises:
-        MissingToolError: the program is not installed.
+        MissingToolError: the program is not installed, or is none that this machine can run.
+        DeniedError: the program may not be run, or the working directory not be entered.
         TransientError: it did not end in time (it has been killed).
-        StepFailedError: it ended with another exit code.
+        StepFailedError: it ended with another exit code, or the working directory does not exist.
     """
     try:
-        done = subprocess.run(
-            list(argv), cwd=cwd, env=env, input=stdin, capture_output=True, timeout=timeout, check=False
-        )
-    except FileNotFoundError as error:
-        raise _missing(argv[0], error, cwd) from error
+        with _refusals(argv[0], cwd):
+            done = subprocess.run(
+                list(argv), cwd=cwd, env=env, input=stdin, capture_output=True, timeout=timeout, check=False
+            )
     except subprocess.TimeoutExpired as error:
         raise TransientError(f"{argv[0]} did not finish within {timeout:g} s") from error
     finished = Finished(tuple(argv), done.returncode, done.stdout, done.stderr)
@@ -99,9 +100,12 @@ def spawn(
     """Start a child in a process group of its own, with empty standard input by default, and return at once.
 
     Raises:
-        MissingToolError: the program is not installed.
+        MissingToolError: the program is not installed, or is none that this machine can run.
+        DeniedError: the program may not be run, or the working directory not be entered.
+        StepFailedError: the working directory does not exist.
+        OSError: the system refuses (too many processes, arguments too long).
     """
-    try:
+    with _refusals(argv[0], cwd):
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
@@ -111,8 +115,6 @@ def spawn(
             stderr=stderr,
             start_new_session=True,
         )
-    except FileNotFoundError as error:
-        raise _missing(argv[0], error, cwd) from error
 
 
 class Started(Protocol):
@@ -156,19 +158,22 @@ def start(
             group (CONFIG_SCHED_AUTOGROUP), which costs 0.1 ms a child.
 
     Raises:
-        MissingToolError: the program is not installed.
+        MissingToolError: the program is not installed, or is none that this machine can run.
+        DeniedError: the program may not be run, or the working directory not be entered.
         StepFailedError: the working directory does not exist.
-        OSError: the system refuses.
+        OSError: the system refuses (too many processes, arguments too long).
     """
     program = _program(argv[0], env.get("PATH", os.defpath))
     try:
-        if cwd is None and min(files) > _STANDARD_ERROR:
-            return _Spawned(_posix_spawn(program, argv, env, files, session=session))
+        # posix_spawn would take a bare name for a file of the current directory.
+        if cwd is None and os.sep in program and min(files) > _STANDARD_ERROR:
+            with _refusals(argv[0], cwd):
+                return _Spawned(_posix_spawn(program, argv, env, files, session=session))
     except NotImplementedError:
         pass  # a C library without POSIX_SPAWN_SETSID
-    except FileNotFoundError as error:
+    except (OpsctlError, OSError):
         _program.cache_clear()
-        raise _missing(argv[0], error, cwd) from error
+        raise
     stdin, stdout, stderr = files
     return spawn(argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
 
@@ -208,12 +213,34 @@ def terminate(child: Child, *, grace: float = 10.0, number: signal.Signals = sig
     return child.wait()
 
 
-def _missing(tool: str, error: FileNotFoundError, cwd: Path | None) -> MissingToolError | StepFailedError:
-    # The same exception means "no such program" and "no such working directory".
-    if cwd is not None and not cwd.is_dir():
+@contextlib.contextmanager
+def _refusals(tool: str, cwd: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        refusal = _refusal(tool, error, cwd)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _refusal(tool: str, error: OSError, cwd: Path | None) -> OpsctlError | None:
+    """Say what the system has against a program; None where the program is not to blame."""
+    # The same errors mean the program and the working directory.
+    if cwd is not None and not (os.access(cwd, os.X_OK) and cwd.is_dir()):
+        if error.errno == errno.EACCES:
+            return DeniedError(f"working directory {str(cwd)!r} may not be entered", hint="check its owner and mode")
         return StepFailedError(f"working directory {str(cwd)!r} does not exist")
-    del error
-    return MissingToolError(f"{tool!r} is not installed", hint=f"install {tool!r} or put it on PATH")
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return MissingToolError(f"{tool!r} is not installed", hint=f"install {tool!r} or put it on PATH")
+        case errno.EACCES | errno.EPERM:
+            return DeniedError(f"{tool!r} may not be run", hint="check its owner and mode: chmod +x makes it a program")
+        case errno.ENOEXEC:
+            hint = "it was made for another machine, or lacks its first line, such as #!/bin/sh"
+            return MissingToolError(f"{tool!r} is no program that this machine can run", hint=hint)
+        case _:
+            return None
 
 
 def _last_line(stderr: bytes) -> str:

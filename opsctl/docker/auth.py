@@ -68,8 +68,8 @@ def find(registry: str) -> Credentials:
 
     Raises:
         ConfigError: the configuration cannot be understood.
-        MissingToolError: the configured helper is not installed.
-        DeniedError: the helper failed.
+        MissingToolError: the configured helper is not installed, or no program.
+        DeniedError: the helper failed, or may not be run.
         LocalIOError: the configuration cannot be read.
     """
     key = _DEFAULT_KEY if registry == DEFAULT_REGISTRY else registry
@@ -137,9 +137,9 @@ def _from_helper(helper: str, key: str) -> Credentials:
     program = f"docker-credential-{helper}"
     try:
         done = process.run([program, "get"], stdin=key.encode(), timeout=HELPER_SECONDS, ok=None)
-    except MissingToolError as error:
-        hint = f"install {program}, or take it out of {_path()}"
-        raise MissingToolError(f"credentials for {key}: {program} is not installed", hint=hint) from error
+    except (MissingToolError, DeniedError) as error:
+        hint = f"{error.hint}; or take the helper out of {_path()}"
+        raise type(error)(f"credentials for {key}: {error.message}", hint=hint) from error
     if done.code != 0:
         if _NOT_FOUND in done.stdout.decode("utf-8", "replace"):
             return ANONYMOUS

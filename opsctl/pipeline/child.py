@@ -109,9 +109,10 @@ def start(launch: Launch, here: Here) -> Started:
         here: from where.
 
     Raises:
-        MissingToolError: the program is not installed.
+        MissingToolError: the program is not installed, or is none that this machine can run.
+        DeniedError: the program may not be run, or the working directory not be entered.
         StepFailedError: the working directory does not exist.
-        OSError: the system refuses (too many processes, not executable).
+        OSError: the system refuses (too many processes, arguments too long).
     """
     since = time.monotonic()
     ours: dict[int, Stream] = {}

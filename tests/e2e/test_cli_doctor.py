@@ -1,6 +1,7 @@
 """`opsctl doctor`: what is wrong, its cure, and a code that scripts can ask."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,20 @@ def test_every_failure_has_its_cure(opsctl: Opsctl, tmp_path: Path) -> None:
     text = opsctl("doctor", env=env).stdout
     assert "\nfail  engine    " in text
     assert text.count("cure: ") >= 3
+
+
+def test_a_credential_helper_that_may_not_be_run_is_a_finding(opsctl: Opsctl, tmp_path: Path) -> None:
+    (tmp_path / "opsctl.yaml").write_text(
+        "opsctl: 1\nproject: x\nservices: {web: {image: {name: registry.invalid/web}}}\n"
+    )
+    (tmp_path / "config.json").write_text('{"credsStore": "odd"}')
+    (tmp_path / "docker-credential-odd").write_text("")
+    env = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{os.environ['PATH']}:{tmp_path}"}
+    done = opsctl("doctor", "--only", "registry", "-o", "json", env=env)
+    (check,) = json.loads(done.stdout)["checks"]
+    assert (done.code, check["status"], check["exit_code"]) == (5, "fail", 5)
+    assert check["detail"] == "credentials for registry.invalid: 'docker-credential-odd' may not be run"
+    assert "internal error" not in done.stderr
 
 
 def test_a_broken_project_is_one_of_the_findings(opsctl: Opsctl, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_command_runs_without_a_shell_in_the_project(tmp_path: Path) -> None:
         ("file:bytes", StepFailedError, "is not UTF-8 text"),
         ("file:large", StepFailedError, "is larger than 64 KiB"),
         ("cmd:no-such-program-anywhere", MissingToolError, "'no-such-program-anywhere' is not installed"),
-        ("cmd:./nul", StepFailedError, "cannot run: Permission denied"),
+        ("cmd:./nul", DeniedError, "'./nul' may not be run"),
         ("cmd:sh -c 'echo hunter2; echo hunter2 >&2; exit 3'", StepFailedError, "ended with exit code 3"),
     ],
 )

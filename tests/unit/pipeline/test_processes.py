@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.errors import MissingToolError, StepFailedError
+from opsctl.errors import DeniedError, MissingToolError, StepFailedError
 from opsctl.pipeline.child import Ended, Launch
 from opsctl.pipeline.interrupts import Interrupts
 from opsctl.pipeline.processes import Children
@@ -144,7 +144,7 @@ def test_what_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
         with pytest.raises(StepFailedError, match="does not exist"):
             host.children.start("a", Launch(("bash",), {"PATH": os.environ["PATH"]}, tmp_path / "nowhere"))
         (tmp_path / "plain").write_text("no program")
-        with pytest.raises(OSError, match="denied"):
+        with pytest.raises(DeniedError, match="may not be run"):
             host.children.start("a", Launch((str(tmp_path / "plain"),), {}, tmp_path))
         assert open_files() == inside
         assert not len(host.children)
