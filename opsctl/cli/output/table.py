@@ -90,10 +90,9 @@ class Table:
         """Return each row as a paragraph of its own, for a terminal that is too narrow for a table."""
         names = max(map(width, header))
         room = max(columns - names - len(_GAP), 1)
-        heads = [f"{paint(fit(name, names), 'dim')}{_GAP}" for name in header]
-        return "\n\n".join(
-            "\n".join(f"{head}{shorten(cell, room)}" for head, cell in zip(heads, row, strict=True)) for row in cells
-        )
+        heads = [paint(name, "dim") + " " * (names - width(name)) + _GAP for name in header]
+        paragraphs = [[head + shorten(cell, room) for head, cell in zip(heads, row, strict=True)] for row in cells]
+        return "\n\n".join("\n".join(line.rstrip() for line in lines) for lines in paragraphs)
 
     def _line(self, cells: list[str], widths: list[int], styles: list[str]) -> str:
         parts = []

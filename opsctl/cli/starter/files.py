@@ -74,18 +74,19 @@ def _image_service(found: Findings) -> str:
 
 
 def _file_service(found: Findings) -> str:
-    include, exclude = _released(found)
+    root, include, exclude = _released(found)
     return f"""\
     artifact:
+{f"      root: {root}{chr(10)}" if root else ""}\
       include:
 {_items(include)}{f"      exclude:{chr(10)}{_items(exclude)}" if exclude else ""}"""
 
 
-def _released(found: Findings) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what a release of files holds, and what not; never what only opsctl and its pipelines need."""
+def _released(found: Findings) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return root, what a release of files holds and what not; never what only opsctl and its pipelines need."""
     if found.site or not found.files:
-        return (found.site or "public/",), ()
-    return (found.files, ()) if len(found.files) <= _MANY else (("*",), _OWN)
+        return found.site or "public", ("**",), ()
+    return ("", found.files, ()) if len(found.files) <= _MANY else ("", ("*",), _OWN)
 
 
 def _items(names: tuple[str, ...]) -> str:

@@ -33,7 +33,7 @@ class Findings:
         install: command that installs it for its tests, "" where it is no Python project.
         test: script that runs its tests, and fails when there were none; "" where none was recognised.
         files: files and directories at the top that a release could be made of.
-        site: directory that is made to be published ("public/"), "" where there is none.
+        site: directory that is made to be published ("public"), "" where there is none.
         branch: the current branch of its repository, "main" where there is none.
     """
 
@@ -116,8 +116,8 @@ def _shipped(root: Path) -> tuple[str, ...]:
 def _site(root: Path) -> str:
     """Return the directory that is made to be published; `dist` may as well hold packages."""
     if (root / "public").is_dir() and any((root / "public").iterdir()):
-        return "public/"
-    return next((f"{name}/" for name in ("site", "dist") if (root / name / "index.html").is_file()), "")
+        return "public"
+    return next((name for name in ("site", "dist") if (root / name / "index.html").is_file()), "")
 
 
 def _may_ship(path: Path) -> bool:

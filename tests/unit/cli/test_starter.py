@@ -67,8 +67,8 @@ def write(root: Path, files: dict[str, str]) -> Path:
         ({"tests/__init__.py": "", "tests/test_a.py": CASE}, Findings("x", test=_UNITTEST.format(start=PACKAGE))),
         ({"test_a.py": CASE}, Findings("x", test=_UNITTEST.format(start=""))),
         ({".venv/x/test_a.py": PYTEST, "node_modules/test_a.py": PYTEST}, Findings("x")),
-        ({"public/a.html": ""}, Findings("x", files=("public/",), site="public/")),
-        ({"dist/x.whl": "", "site/index.html": ""}, Findings("x", files=("site/",), site="site/")),
+        ({"public/a.html": ""}, Findings("x", files=("public/",), site="public")),
+        ({"dist/x.whl": "", "site/index.html": ""}, Findings("x", files=("site/",), site="site")),
         ({"setup.py": "", "conftest.py": "", "test_a.py": ""}, None),
         (
             {"pyproject.toml": "not toml ["},
@@ -104,6 +104,7 @@ def test_a_name_is_always_one_that_a_project_may_have(text: str) -> None:
         port=st.one_of(st.none(), st.integers(1, 65535)),
         test=st.sampled_from(["", "make test", "python -m pytest", _UNITTEST.format(start="")]),
         install=st.sampled_from(["", "pip install --editable '.[test]'"]),
+        site=st.sampled_from(["", "public", "site", "dist"]),
         files=st.lists(st.text(st.characters(exclude_categories=["C"]), min_size=1), max_size=3).map(tuple),
         branch=st.text(st.characters(exclude_categories=["C"]), min_size=1),
     )
@@ -158,7 +159,7 @@ def test_a_release_never_holds_the_files_of_the_project_itself(tmp_path: Path, c
     assert service.artifact is not None
     pages = sorted(f"page{index}.html" for index in range(count))
     held = [file.path for file in collect(service.artifact, tmp_path).files]
-    assert held == (pages or ["public/index.html"])
+    assert held == (pages or ["index.html"])
 
 
 @pytest.mark.parametrize("found", [Findings("x"), Findings("x", install="pip install --editable .")])
