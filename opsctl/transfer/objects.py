@@ -52,7 +52,7 @@ def copy_object(
     """
     info = source.stat(source_key)
     digests: dict[str, str] = {}
-    if isinstance(target, CanCopy) and target.can_copy_from(source) and not options:
+    if isinstance(target, CanCopy) and target.can_copy_from(source) and not _matters(options, target):
         written = target.copy_from(source, source_key, key)
         if moved:
             moved(written.size)
@@ -149,6 +149,11 @@ def _stream(
             key, cast("BinaryIO", body), size=info.size, options=_completed(options or PutOptions(), info, key)
         )
         return written, body.digests()
+
+
+def _matters(options: PutOptions | None, target: Store) -> bool:
+    """Say whether options change what is written; files keep none but the mtime."""
+    return options is not None and not (isinstance(target, FileStore) and options.mtime is None)
 
 
 def _completed(options: PutOptions, info: ObjectInfo, key: str) -> PutOptions:

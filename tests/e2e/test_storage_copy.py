@@ -86,6 +86,16 @@ def test_cp_leaves_the_working_directory_upwards(opsctl: Opsctl, data: Path, tmp
     assert {"a.txt", "b.log"} <= set(names(tmp_path / "in"))
 
 
+@pytest.mark.parametrize(
+    "command", ["cp -r {} to", "cp {}/a.txt to/a.txt", "cp -r --content-type text/x {} to", "mv -r {} to", "sync {} to"]
+)
+@pytest.mark.parametrize("mode", [0o755, 0o600, 0o444, 0o4755])
+def test_copies_of_files_keep_the_mode(opsctl: Opsctl, data: Path, tmp_path: Path, command: str, mode: int) -> None:
+    (data / "a.txt").chmod(mode)
+    opsctl("storage", *command.format("data").split(), check=True)
+    assert (tmp_path / "to/a.txt").stat().st_mode & 0o7777 == mode & 0o777
+
+
 def test_streams_go_both_ways(opsctl: Opsctl, tmp_path: Path) -> None:
     opsctl("storage", "cp", "-", "dir/object", input="from a pipe", check=True)
     assert (tmp_path / "dir/object").read_text() == "from a pipe"

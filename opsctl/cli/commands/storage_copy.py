@@ -25,7 +25,6 @@ from opsctl.cli.transfers import (
 )
 from opsctl.errors import PartialError, UsageError
 from opsctl.storage import PutOptions, parse_url
-from opsctl.storage.localfs import local_faults
 
 if TYPE_CHECKING:
     from opsctl.cli.runtime import Runtime
@@ -74,8 +73,8 @@ def cp(ctx: click.Context, /, sources: tuple[str, ...], destination: str, **opti
     DST is the name of the copy; or a directory, when it ends with '/', is a local directory or a bucket, or with -r;
     or - for standard output.
 
-    Every copy is verified. Objects of the same name are replaced, others are left alone. Exits with 7 when some were
-    not copied.
+    Every copy is verified; between files it keeps the mode, but not the owner. Objects of the same name are replaced,
+    others are left alone. Exits with 7 when some were not copied.
     """
     runtime: Runtime = ctx.obj
     if "-" in {*sources, destination}:
@@ -163,6 +162,8 @@ def _named(runtime: Runtime, source: str) -> str:
 
 def _placed(runtime: Runtime, destination: str, *, recursive: bool, several: bool) -> tuple[str, str]:
     """Return the directory that copies go below, and what the one copy is called there, "" for its own name."""
+    from opsctl.storage.localfs import local_faults
+
     url = parse_url(destination, base=runtime.cwd)
     local = url.scheme == "file"
     with local_faults(destination):
@@ -224,7 +225,8 @@ def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, dry_run: b
     """Delete objects.
 
     An object that is not there ends the command with exit code 4; what stands before it has been deleted. With -r
-    everything below URL goes, as far as the filters mean it. Exits with 7 when some were not deleted.
+    everything below URL goes, as far as the filters mean it; the working directory, the home directory and what holds
+    them are refused. Exits with 7 when some were not deleted.
     """
     from opsctl.transfer import CopyResult, RemoveRequest, TransferError, remove
 

@@ -81,8 +81,8 @@ def sync(ctx: click.Context, /, source: str | None, destination: str | None, **o
     """Make DST equal to SRC.
 
     What SRC holds goes below DST; a '/' at the end changes nothing. Copies what is new or differs, and with --delete
-    removes the rest. Each copy is verified and keeps its mtime. Nothing is deleted when a listing or a copy failed,
-    or when SRC is missing or empty.
+    removes the rest. Each copy is verified and keeps its mtime, between files its mode too. Nothing is deleted when a
+    listing or a copy failed, or when SRC is missing or empty.
 
     Exits with 7 when some objects failed, 1 when too much would be deleted or a plan does not fit any more.
     """

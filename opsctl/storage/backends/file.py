@@ -5,6 +5,7 @@
 
 What a file system cannot keep:
 - content type, cache control and user metadata of `PutOptions` are dropped; the mtime is kept;
+- the mode goes along from one `file://` to another only; elsewhere files are made as the umask says;
 - keys with empty segments, a trailing `/`, segments longer than 255 bytes, no UTF-8 form, or the name of a temporary
   file are refused; a key cannot be both a file and a directory.
 
@@ -156,10 +157,11 @@ class FileStore:
         return isinstance(source, FileStore)
 
     def copy_from(self, source: Store, source_key: str, key: str) -> ObjectInfo:
-        """Copy a file of another file store, with its mtime."""
+        """Copy a file of another file store, with its mtime and mode, but not its owner."""
         if not isinstance(source, FileStore):
             raise UsageError(f"{self._url} cannot copy from {source.url} on its own", hint="read it and put it")
         with source._opened(source_key) as (descriptor, before), self._draft(key) as draft:  # noqa: SLF001 - same class
+            draft.set_mode(before.st_mode)  # before there is anything in it to be read
             draft.fill_from(descriptor, size=before.st_size)
             if _etag(os.fstat(descriptor)) != _etag(before):
                 raise LocalIOError(f"{source._name(source_key)} changed while it was copied")  # noqa: SLF001 - same class

@@ -75,6 +75,17 @@ class Draft:
         while view:
             view = view[os.write(self.descriptor, view) :]
 
+    def set_mode(self, mode: int) -> None:
+        """Set who may read, write and run the file; without set-user-id and the like, which no copy should hand on.
+
+        A file system that keeps no modes, or not these, leaves them as they are.
+        """
+        try:
+            os.fchmod(self.descriptor, mode & 0o777)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+
     def set_mtime(self, nanoseconds: int) -> None:
         """Set when the file was last modified, in nanoseconds since the epoch."""
         os.utime(self.descriptor, ns=(nanoseconds, nanoseconds))
