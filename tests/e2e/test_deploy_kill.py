@@ -19,6 +19,10 @@ import pytest
 
 from deployment.driver import world_of
 from deployment.world import World
+from deployment.worlds import ContainerWorld
+from opsctl.deploy.history import rollback_target
+from opsctl.deploy.journal import Journal
+from opsctl.deploy.model import Release
 from opsctl.deploy.site import revision_of
 from opsctl.deploy.target import KnowsSecrets
 
@@ -64,39 +68,79 @@ def _kill_everywhere(driver: Driver, about: dict[str, Any], do: str, *, step: in
     world.deploy("good")
     before, at, unfinished = "good", first, []
     while True:
+        new = _new(world, do, f"killed at {at}")
+        known = {release.seq for release in world.history}
         ended = driver(about, do, text=f"killed at {at}", at=at)
         if ended["signal"] != signal.SIGKILL:
             assert ended["code"] == 0
             return unfinished
-        _is_whole(world, {before, "", f"killed at {at}"}, do)
-        if world.records.journal().state != "closed":
-            unfinished.append(world.records.journal().stage)
+        journal, recorded = world.records.journal(), {release.seq for release in world.history} - known
+        _is_whole(world, journal, before, new)
+        if journal.state != "closed":
+            unfinished.append(journal.stage)
         before = f"next {at}"
         result = world.deploy(before)
         assert result.changed
         assert world.serving == before
         world.check()
-        _history_is_right(world, f"killed at {at}")
+        added = [release for release in world.history if release.seq not in known]
+        assert [release.version for release in added[-1:]] == [before]
+        _history_is_right(added[:-1], journal, new, recorded)
         at += step
 
 
-def _is_whole(world: World, allowed: set[str], do: str) -> None:
-    """Between the kill and the recovery clients see one release, the old or the new one."""
-    state = world.target.inspect()
-    seen = {world.content(held) for held in state.serving if held.alive}
-    assert len(seen) >= 1, "nothing serves after the kill"
+def _new(world: World, do: str, text: str) -> str:
+    """What clients may see once it has got so far; what fails at the switch is never seen."""
     if do != "rollback":
-        assert seen <= allowed
+        return text if do == "deploy" else ""
+    current = world.records.current()
+    assert current is not None
+    return world.records.release(rollback_target(current)).version
 
 
-def _history_is_right(world: World, killed: str) -> None:
-    """The killed attempt is in the history, unless it died before it began; none is there twice."""
-    records = [release for release in world.history if release.version == killed]
-    assert len(records) <= 1
-    for release in records:
-        assert release.outcome in {"succeeded", "failed", "rolled_back"}
-        assert release.recovered or release.outcome != "failed" or release.failure is not None
-    assert world.records.journal().state == "closed"
+def _is_whole(world: World, journal: Journal, before: str, new: str) -> None:
+    """Between the kill and the recovery clients see one release, the old or the new one.
+
+    An engine cannot swap two containers at once: between the halves of a switch clients find both of them.
+    """
+    serving = world.target.inspect().serving
+    assert all(held.alive for held in serving)
+    seen = [world.content(held) for held in serving]
+    if isinstance(world, ContainerWorld) and journal.state == "open" and journal.stage == "switch":
+        assert seen in ([before], [before, new], [new, before], [new])
+    else:
+        assert seen in ([before], [new])
+    if journal.state != "closed" and not journal.switching:
+        assert seen == [before], "nothing new is seen before the switch"
+    if journal.state != "closed" and journal.decided:
+        assert seen == [new]
+
+
+def _history_is_right(added: list[Release], journal: Journal, new: str, recorded: set[int]) -> None:
+    """A killed attempt that had begun is in the history once, with what came of it; one that had not is not.
+
+    Args:
+        added: records since the one before it, without the one of the deploy that recovered.
+        journal: as the kill left it.
+        new: what the attempt would have served.
+        recorded: numbers that were in the history before the recovery.
+    """
+    if journal.state == "closed":
+        assert {release.seq for release in added} == recorded
+        return
+    (killed,) = added
+    assert journal.attempt is not None
+    assert (killed.seq, killed.id) == (journal.seq, journal.attempt.id)
+    assert killed.recovered or recorded == {killed.seq}
+    if killed.outcome == "succeeded":
+        assert journal.switching
+        assert (killed.version, killed.failure) == (new, None)
+        return
+    assert not journal.decided
+    assert killed.outcome == ("rolled_back" if journal.switching else "failed")
+    assert killed.failure is not None
+    assert killed.failure.kind == ("failed" if journal.state == "reverting" else "killed")
+    assert killed.failure.stage == journal.stage
 
 
 @pytest.mark.parametrize("do", ["deploy", "rollback", "fail"])
