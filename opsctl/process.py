@@ -2,7 +2,7 @@
 
 `run` waits for a short helper (git, a credential helper) and returns its output. `spawn` starts a child whose output
 is streamed; `start` does the same for the many children of a pipeline, at a third of the cost. Both put the child
-into a session, and so a process group, of its own, so that `terminate` and `signal_group` reach everything it started.
+into a process group of its own, so that `terminate` and `signal_group` reach everything it started.
 """
 
 from __future__ import annotations
