@@ -65,6 +65,8 @@ class Registry:
         try:
             return getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == "opsctl":
+                raise  # nothing that a user could install: a mistake in the tables above, or in the package
             raise self._missing(name, error) from error
 
     def _entry_point(self, name: str) -> str | None:
