@@ -189,7 +189,7 @@ class Runtime:
                 self.print(encode_json(result))
             case "csv":
                 table = (rows or text)(result)
-                self.write(encode_csv(table))
+                self.write(encode_csv(table, terminal=self.stdout.isatty()))
             case _:
                 self.print(encode_text(text(result), colors=self.colors, columns=self.columns))
 
@@ -212,15 +212,15 @@ class Runtime:
         from opsctl.cli.output.ansi import clean
         from opsctl.cli.output.results import encode_csv_row, encode_json_line
 
-        colors = self.colors
+        colors, terminal = self.colors, self.stdout.isatty()
         if self.settings.output == "csv":
-            self.write(encode_csv_row(columns))
+            self.write(encode_csv_row(columns, terminal=terminal))
         for item in items:
             match self.settings.output:
                 case "json":
                     self.print(encode_json_line(item))
                 case "csv":
-                    self.write(encode_csv_row(row(item)))
+                    self.write(encode_csv_row(row(item), terminal=terminal))
                 case _:
                     self.print(clean(line(item), colors=colors))
 

@@ -15,6 +15,9 @@ from opsctl.cli.output.table import Table
 
 __all__ = ["encode_csv", "encode_csv_row", "encode_json", "encode_json_line", "encode_text"]
 
+_ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What a terminal acts on, line breaks and tabs aside, which CSV has."""
+
 _C1 = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -35,23 +38,36 @@ def encode_json_line(item: Any) -> str:
     return _harmless(msgspec.json.encode(item).decode())
 
 
-def encode_csv(table: Any) -> str:
+def encode_csv(table: Any, *, terminal: bool) -> str:
     """Return a table as CSV (RFC 4180, but with plain line ends), header first.
+
+    Args:
+        table: a `Table`.
+        terminal: see `encode_csv_row`.
 
     Raises:
         TypeError: a command offers csv without a table.
     """
     if not isinstance(table, Table):
         raise TypeError("csv needs a Table")
-    rows = (encode_csv_row(row) for row in table.rows)
-    return encode_csv_row([column.name for column in table.columns]) + "".join(rows)
+    rows = ([column.name for column in table.columns], *table.rows)
+    return "".join(encode_csv_row(row, terminal=terminal) for row in rows)
 
 
-def encode_csv_row(row: Sequence[Any]) -> str:
-    """Return one CSV row with its line end."""
+def encode_csv_row(row: Sequence[Any], *, terminal: bool) -> str:
+    """Return one CSV row with its line end.
+
+    Args:
+        row: its fields.
+        terminal: it goes to one, so control characters are spelled out; elsewhere every byte is kept.
+    """
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(row)
-    return buffer.getvalue()
+    return _ACTS.sub(_spelled, buffer.getvalue()) if terminal else buffer.getvalue()
+
+
+def _spelled(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
 
 
 def _harmless(text: str) -> str:
