@@ -192,7 +192,9 @@ class Model(msgspec.Struct, eq=False):
             return
         with contextlib.nullcontext() if whole else contextlib.suppress(Exception):
             for fault in check():
-                self._fault(fault, node, at, report)
+                # A key that is not known is likely the one that the model as a whole is said to lack.
+                if fault.path or node.items.keys() <= self.fields.keys():
+                    self._fault(fault, node, at, report)
 
     def _fault(self, fault: Fault, node: MappingNode, at: Origin, report: Report) -> None:
         keys = {field.name: key for key, field in self.fields.items()}

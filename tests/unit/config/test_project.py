@@ -327,6 +327,8 @@ BAD = [
         "services: {web: {image: {name: a}}, web: {image: {name: b}}}",
         "3:37: duplicate key 'web' | the first is in line 3",
     ),
+    ("services: {web: {imgae: {name: a}}}", "3:18: unknown key 'imgae' | did you mean 'image'?"),
+    ("services: {web: {build: {}, test: [{rum: x}]}}", "3:37: unknown key 'rum' | did you mean 'run'?"),
     ("services: [web]", "3:11: expected a map, found a list"),
     ("services: {deploy: {}}", "3:12: a service needs at least one of build, image, artifact"),
     *(
