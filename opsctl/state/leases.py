@@ -184,10 +184,6 @@ class Lease:
             self._lost.set()
         return self._lost.is_set()
 
-    def wait_lost(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for the renewal to find the lease lost, and say whether it did."""
-        return self._lost.wait(timeout) or self.lost
-
     def check(self) -> None:
         """Raise if the lease is lost; asks no server.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from opsctl.cli.doctor import machine, services
 from opsctl.cli.doctor.model import Check, Probe, Surroundings
 from opsctl.config.project import LoadedProject
+from opsctl.config.scalars import SecretRef
+from opsctl.config.secrets import exposure
 from opsctl.errors import UsageError
 from opsctl.storage import StoreURL, parse_url
 from opsctl.words import counted
@@ -45,9 +48,20 @@ def _look_at_project(surroundings: Surroundings) -> Check:
     if project.warnings:
         first = project.warnings[0]
         return Check("project", "warn", str(first), cure=first.hint)
+    for ref in _secrets(project):
+        if found := exposure(ref, cwd=project.root):
+            return Check("project", "warn", found, cure=f"chmod o= {shlex.quote(ref.name)}")
     model = project.project
     holds = f"{counted(len(model.services), 'service')}, {counted(len(model.environments), 'environment')}"
     return Check("project", "ok", f"{project.name}: project {model.project}, {holds}")
+
+
+def _secrets(project: LoadedProject) -> list[SecretRef]:
+    """Return the references of all services, and of what differs in an environment."""
+    holders = [service.secrets for service in project.project.services.values()]
+    for environment in project.project.environments.values():
+        holders += [override.secrets for override in environment.services.values()]
+    return [ref for secrets in holders for ref in secrets.values()]
 
 
 def _engines(project: LoadedProject | None) -> dict[str, bool]:

@@ -104,5 +104,19 @@ def test_what_the_project_names_is_looked_at(tmp_path: Path) -> None:
     assert next(probe for probe in probes if probe.name == "engine").needed
 
 
+def test_a_secret_that_everybody_can_read_is_pointed_out(tmp_path: Path) -> None:
+    text = PROJECT.replace("registry.invalid/web}", "registry.invalid/web}, secrets: {KEY: 'file:key'}")
+    (tmp_path / "opsctl.yaml").write_text(text)
+    (tmp_path / "key").write_text("hunter2")
+    project = load_project(cwd=tmp_path, env={})
+    look = next(probe.look for probe in find_probes(Surroundings(tmp_path, {}, project)) if probe.name == "project")
+    (tmp_path / "key").chmod(0o600)
+    assert look().status == "ok"
+    (tmp_path / "key").chmod(0o644)
+    found = look()
+    assert (found.status, found.cure) == ("warn", "chmod o= key")
+    assert found.detail == "secret file:key: every user of this machine can read the file"
+
+
 def test_an_empty_diagnosis_is_healthy() -> None:
     assert Diagnosis([]).exit_code == 0

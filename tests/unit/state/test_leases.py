@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,11 +158,16 @@ def test_control_characters_of_a_holder_do_not_reach_the_terminal(store: Store) 
 
 
 def test_a_lost_lease_is_noticed_by_the_renewal(store: Store) -> None:
-    events = []
-    with acquire(store, KEY, ttl=0.3, sink=events.append) as lease:
+    events, told = [], threading.Event()
+
+    def tell(event: object) -> None:
+        events.append(event)
+        told.set()
+
+    with acquire(store, KEY, ttl=0.3, sink=tell) as lease:
         lease.check()
         rewrite(store, identity=elsewhere(), fence=lease.fence + 1)
-        assert lease.wait_lost(10)
+        assert told.wait(10)
         with pytest.raises(ConflictError, match="was lost to somebody else"):
             lease.check()
     assert [event.level for event in events] == ["error"]
