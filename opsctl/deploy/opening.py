@@ -29,6 +29,8 @@ from opsctl.storage import open_store, parse_url
 
 __all__ = ["Place", "actor", "open_place", "open_records", "wanted_by"]
 
+_OF_PROCESSES = ("command", "env", "secrets", "port", "resources", "health")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -163,7 +165,28 @@ def _files(place: Place) -> Wanted:
     record = artifact.record
     subject = f"{counted(record.files, 'file')}, {counted(record.bytes, 'byte')} of {config.root}"
     spec = Spec(artifact=record.digest)
-    return Wanted(desired=Desired(spec=spec, source="files", subject=subject), materials=Materials(artifact=artifact))
+    caveat = _unheeded(place)
+    desired = Desired(spec=spec, source="files", subject=subject, caveat=caveat)
+    return Wanted(desired=desired, materials=Materials(artifact=artifact))
+
+
+def _unheeded(place: Place) -> str:
+    """Say which keys of the service only count where it is a process; "" for none."""
+    if _runs_elsewhere(place):
+        return ""
+    usual = Service(artifact=place.service.artifact)
+    given = [name for name in _OF_PROCESSES if getattr(place.service, name) != getattr(usual, name)]
+    if not given:
+        return ""
+    named = " and ".join([", ".join(given[:-1]), given[-1]] if len(given) > 1 else given)
+    mean = "mean" if len(given) > 1 else "means"
+    return f"files have no process: {named} of service {place.site.slot.service} {mean} nothing here"
+
+
+def _runs_elsewhere(place: Place) -> bool:
+    """Tell whether the service is a process in another environment, which is what such keys are for."""
+    runs = place.service.build is not None or place.service.image is not None
+    return runs and any(plugin_of(bound.kind).needs == "image" for bound in place.loaded.targets.values())
 
 
 def _image(place: Place, supply: ImageSupply) -> Wanted:

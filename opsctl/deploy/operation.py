@@ -109,6 +109,8 @@ def carry_out(site: Site, want: Want, terms: Terms) -> DeployResult:
         recovered = recover(site, lease, book)
         wanted = want(site.records.current())
         site.secrecy.hide(wanted.materials.secrets)
+        if wanted.desired.caveat:
+            site.say(wanted.desired.caveat, "warning")
         situation = survey(site, wanted)
         plan = _plan(wanted, situation, terms)
         if plan.blocked:

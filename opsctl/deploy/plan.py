@@ -33,6 +33,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
         push: reference to push, "" for none.
         push_reason: why it is pushed or not.
         revision: older revision to serve again, 0 for a new one.
+        caveat: what of the wish means nothing there, "" when all of it counts.
     """
 
     spec: Spec
@@ -43,6 +44,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     push: str = ""
     push_reason: str = ""
     revision: int = 0
+    caveat: str = ""
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +142,7 @@ def make(desired: Desired, situation: Situation, *, keep: frozenset[int], force:
         changes=tuple(_changes(situation.release, desired)),
         actions=tuple(_actions(desired, situation, stages, keep)),
         stages=stages,
-        warnings=tuple(_warnings(situation)),
+        warnings=tuple(_warnings(desired, situation)),
         blocked="" if force else _blocked(situation),
     )
 
@@ -190,7 +192,9 @@ def _blocked(situation: Situation) -> str:
     return f"{situation.place} holds releases that this state store knows nothing of: {names}{known_there}"
 
 
-def _warnings(situation: Situation) -> Iterator[str]:
+def _warnings(desired: Desired, situation: Situation) -> Iterator[str]:
+    if desired.caveat:
+        yield desired.caveat
     if situation.busy:
         yield f"a deploy is under way, after which the plan may be another one: {situation.busy}"
     if situation.strangers:

@@ -285,3 +285,24 @@ def test_a_bucket_that_is_gone_with_the_process_is_refused(project: Opsctl) -> N
     assert done.code == 3, done
     assert "opsctl.yaml:5:32: mem://x is gone when the program ends: it cannot hold releases" in done.stderr
     assert not (project.cwd / "kept").exists()
+
+
+def test_keys_that_mean_nothing_to_files_are_warned_of(project: Opsctl) -> None:
+    """Once, by plan and by deploy; expressions in them are not looked at, because nothing would read the value."""
+    keys = 'port: 80\n    env: {A: "${{ env.MISSING }}"}\n    health: {passes: 2}\n    secrets: {B: env:OTHER}'
+    (project.cwd / "opsctl.yaml").write_text(PROJECT.replace("    retain: 3", f"    {keys}\n    retain: 3"))
+    warning = "warning: files have no process: env, secrets, port and health of service web mean nothing here"
+    plan = project("deploy", "plan", "web", "--env", "dev", check=True)
+    assert (plan.stdout + plan.stderr).count(warning) == 1
+    done = project("deploy", "web", "--env", "dev", check=True)
+    assert done.stderr.count(warning) == 1
+    text = (project.cwd / "opsctl.yaml").read_text().replace("    artifact:", "    build: {context: .}\n    artifact:")
+    (project.cwd / "opsctl.yaml").write_text(text)
+    assert warning in project("deploy", "web", "--env", "dev", check=True).stderr
+    (project.cwd / "opsctl.yaml").write_text(
+        text.replace("  other: {target: {type: bucket, url: file://kept/other}}", "  other: {target: {type: docker}}")
+    )
+    elsewhere = project("deploy", "web", "--env", "dev", check=True)
+    assert "warning" not in elsewhere.stderr, "they are for the environment where it is a container"
+    (project.cwd / "opsctl.yaml").write_text(PROJECT)
+    assert "warning" not in project("deploy", "web", "--env", "dev", check=True).stderr
