@@ -9,6 +9,8 @@ Each line is written by one system call to a file that is only appended to, so a
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,15 +22,38 @@ import msgspec
 from opsctl.errors import LocalIOError
 from opsctl.pipeline.lines import without_escapes
 
-__all__ = ["RUNS", "Journal", "new_run_id"]
+__all__ = ["KEPT", "RUNS", "Journal", "forget_old_runs", "new_run_id"]
 
 RUNS: Final = Path(".opsctl") / "runs"
 """Where runs are kept, below the project's directory."""
+
+KEPT: Final = 100
+"""Runs that are kept whatever their age; and those of the last day, so that none that still goes on is forgotten."""
+
+_DAY: Final = 24 * 3600.0
+_RUN_ID: Final = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
 def new_run_id() -> str:
     """Return an id that nobody else has; ids sort by time (UTC)."""
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
+
+
+def forget_old_runs(runs: Path, *, now: float) -> None:
+    """Remove the oldest runs. One that cannot be removed stays: that is no reason for a run to fail.
+
+    Args:
+        runs: directory of the runs.
+        now: seconds since the epoch.
+    """
+    try:
+        names = sorted(path.name for path in runs.iterdir() if _RUN_ID.fullmatch(path.name))
+    except OSError:
+        return
+    yesterday = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now - _DAY))
+    for name in names[:-KEPT]:
+        if name < yesterday:
+            shutil.rmtree(runs / name, ignore_errors=True)
 
 
 class Journal:

@@ -24,7 +24,7 @@ from opsctl.errors import ConfigError, InterruptedRunError, Problem
 from opsctl.events import Sink, Status, discard
 from opsctl.pipeline.inputs import InputValue, resolve_inputs
 from opsctl.pipeline.interrupts import Interrupts
-from opsctl.pipeline.journal import RUNS, Journal, new_run_id
+from opsctl.pipeline.journal import RUNS, Journal, forget_old_runs, new_run_id
 from opsctl.pipeline.loader import load_pipeline
 from opsctl.pipeline.model import Pipeline
 from opsctl.pipeline.plan import PipelinePlan, make_plan
@@ -151,7 +151,9 @@ def run(request: RunRequest, sink: Sink = discard) -> RunResult:
         session = Session(
             pipeline, particulars, context={**context, "run": {"id": run_id}}, masker=masker, journal=journal, sink=sink
         )
-        return _drive(request, pipeline, session, journal, particulars)
+        result = _drive(request, pipeline, session, journal, particulars)
+    forget_old_runs(pipeline.root / RUNS, now=time.time())
+    return result
 
 
 def _drive(
