@@ -67,6 +67,7 @@ class SlotStatus(msgspec.Struct, frozen=True, kw_only=True):
         place: of the target; "" when it was not asked.
         release: record of what should serve, None when nothing was ever deployed.
         url: where people can look at it.
+        down: what should serve does not: it is gone, or does not run.
         held: what is on the target.
         drift: in what the target is not what the record says.
         unfinished: an attempt that is under way or was killed, None for none.
@@ -78,6 +79,7 @@ class SlotStatus(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
     release: Release | None = None
     url: str = ""
+    down: bool = False
     held: tuple[HeldView, ...] = ()
     drift: tuple[str, ...] = ()
     unfinished: Unfinished | None = None
@@ -140,6 +142,7 @@ def _with_target(found: SlotStatus, place: Place) -> SlotStatus:
         found,
         place=situation.place,
         url=serving.url if serving else "",
+        down=found.release is not None and not (serving and serving.serving and serving.alive),
         held=tuple(
             _view(held, known=(held.number, held.deploy) not in strangers) for held in situation.state.revisions
         ),

@@ -392,7 +392,14 @@ def test_a_secret_with_another_value_is_deployed(shop: Shop) -> None:
 def test_drift_is_shown_and_repaired(shop: Shop) -> None:
     shop("web", check=True)
     shop.containers()[1].stop(timeout=0)
-    assert "drift: container" in shop("status", "web", check=True).stdout
+    down = shop("status", "web")
+    assert down.code == 1
+    assert "NOT SERVING" in down.stdout
+    assert "release 1 should serve" in down.stdout
+    assert "drift: container" in down.stdout
+    shop.containers()[1].remove()
+    gone = shop("status", "web")
+    assert (gone.code, "NOT SERVING" in gone.stdout) == (1, True)
     assert "release 2 serves" in shop("web", check=True).stdout
     assert shop.serving() == "info"
 

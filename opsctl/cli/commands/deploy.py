@@ -19,6 +19,7 @@ __all__ = ["deploy", "history", "plan", "rollback", "status", "unlock"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+_DOWN = 1
 _PARTIAL = 7
 """Exit code when some of the targets that were asked for could not be asked."""
 
@@ -158,15 +159,17 @@ def rollback(runtime: Runtime, /, *, to: int | None, dry_run: bool, lock_wait: f
 def status(runtime: Runtime, service: str, env: str) -> int:
     """Show what serves, where, and whether that is what the records say.
 
-    Also shows a deploy that is under way or was killed, and who holds the lock. The exit code is 7 when some target
-    could not be asked.
+    Also shows a deploy that is under way or was killed, and who holds the lock. The exit code is 1 when something
+    that should serve does not, and 7 when some target could not be asked.
     """
     from opsctl.cli.output import deploys
     from opsctl.deploy.status import status as look
 
     found = look(runtime.load_project(), service, env, sink=runtime.sink)
     runtime.show(found, text=deploys.statuses)
-    return _PARTIAL if any(one.problem for one in found) else 0
+    if any(one.problem for one in found):
+        return _PARTIAL
+    return _DOWN if any(one.down for one in found) else 0
 
 
 @click.command("history", cls=Command, formats=("text", "json", "csv"))

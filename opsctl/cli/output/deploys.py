@@ -9,7 +9,7 @@ from opsctl.cli.output.units import timestamp
 from opsctl.deploy.model import Release, counted
 from opsctl.deploy.plan import Change, DeployPlan
 from opsctl.deploy.service import DeployResult, HistoryEntry, UnlockResult
-from opsctl.deploy.status import SlotStatus
+from opsctl.deploy.status import HeldView, SlotStatus
 
 __all__ = ["history", "plan", "result", "statuses", "unlocked"]
 
@@ -86,11 +86,12 @@ def _status(one: SlotStatus) -> Iterator[str]:
         place = f" on {one.place}" if one.place else ""
         yield f"{one.slot}: {_called(one.release)}{place}"
         yield f"  deployed {timestamp(one.release.created.timestamp())} by {one.release.who}"
+    if one.down:
+        yield "  NOT SERVING: `opsctl deploy` starts it again"
     if one.url:
         yield f"  {one.url}"
     for held in one.held:
-        state = "serves" if held.serving else "kept" if held.known else "unknown to this state store"
-        yield f"  release {held.number} {state}: {held.name} ({held.detail})"
+        yield f"  release {held.number} {_state(held)}: {held.name} ({held.detail})"
     yield from (f"  drift: {difference}" for difference in one.drift)
     if one.unfinished is not None:
         doing = "being undone" if one.unfinished.reverting else "unfinished"
@@ -100,6 +101,12 @@ def _status(one: SlotStatus) -> Iterator[str]:
         yield f"  locked by {one.lock.holder}{gone}"
     if one.problem:
         yield f"  cannot be asked: {one.problem}"
+
+
+def _state(held: HeldView) -> str:
+    if held.serving:
+        return "serves" if held.alive else "should serve"
+    return "kept" if held.known else "unknown to this state store"
 
 
 def _called(release: Release) -> str:
