@@ -101,11 +101,11 @@ def test_a_wrong_url_is_told(opsctl: Opsctl, tree: Path, url: str, code: int, to
     assert told in done.stderr
 
 
-def test_the_project_gives_the_options_of_stores(opsctl: Opsctl, tree: Path, tmp_path: Path) -> None:
+def test_options_of_stores_are_checked_with_the_project(opsctl: Opsctl, tree: Path, tmp_path: Path) -> None:
     (tmp_path / "opsctl.yaml").write_text("opsctl: 1\nproject: x\nstores: {'file://data': {bogus: 1}}\n")
     done = opsctl("storage", "ls", "data")
-    assert done.code == 2
-    assert "bogus" in done.stderr
+    assert done.code == 3
+    assert done.stderr.startswith("error: opsctl.yaml:3:26: unknown key 'bogus'")
 
 
 def test_a_broken_project_is_told_before_anything_happens(opsctl: Opsctl, tree: Path, tmp_path: Path) -> None:
