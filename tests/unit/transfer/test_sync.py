@@ -218,7 +218,7 @@ def test_case_3_and_38_what_cannot_be_copied_fails_alone_and_holds_deletions_bac
     assert [event.text for event in events if isinstance(event, Message) and event.level == "warning"] == [
         f"file://{tmp_path}/a/fifo is left out: not a regular file"
     ]
-    with pytest.raises(PartialError, match="^4 objects failed, 1 held back$"):
+    with pytest.raises(PartialError, match=r"^4 objects failed, 1 held back$"):
         result.check()
     with pytest.raises(PartialError):
         plan_sync(request, tmp_path / "plan")
