@@ -1,5 +1,6 @@
 """Fixtures: an engine with a small image, and a project name of the test's own on it."""
 
+import os
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -28,7 +29,12 @@ def small_image(docker_client: Any) -> str:
     """Id of an image that serves HTTP on port 8000."""
     if containers.busybox() is None:
         pytest.skip("there is no busybox to make an image of (apt-get install busybox-static)")
-    return containers.image(docker_client, SMALL_IMAGE)
+    # Each worker has a tag of its own: on a new engine two that build at once make two images, and the one that
+    # loses its tag to the other would be gone with the first release that is discarded.
+    own = f"{SMALL_IMAGE}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    found = containers.image(docker_client, own)
+    docker_client.images.get(found).tag(SMALL_IMAGE)
+    return found
 
 
 @pytest.fixture
